@@ -1,0 +1,3 @@
+module github.com/gopgm/gopgm
+
+go 1.26
