@@ -1,0 +1,372 @@
+// Package nak keeps one small machine for each missing number: back-off, wait
+// for the NCF, wait for the data (RFC 3208 §6.3, "Generating NAKs").
+//
+//	         ┌────────── NCF ──────────┐
+//	         │                         ▼
+//	miss → BackOff → Ask → WaitNCF → WaitData → repaired
+//	         ▲               │          │
+//	         └── no NCF ─────┴ no data ─┘ → lost, when the retries are used up
+//
+// A [Table] holds the machines of one session. It sends nothing: it says which
+// numbers to ask for, and which were given up. A [Timing] draws the intervals.
+package nak
+
+import (
+	"fmt"
+
+	"github.com/gopgm/gopgm/mono"
+	"github.com/gopgm/gopgm/seq"
+)
+
+// State is what a number's machine does.
+type State uint8
+
+// The states.
+const (
+	None     State = iota // the number is not missing
+	BackOff               // BACK-OFF_STATE: holding the NAK back
+	Ask                   // the back-off is over, the NAK is to be sent
+	WaitNCF               // WAIT_NCF_STATE: a NAK was sent
+	WaitData              // WAIT_DATA_STATE: the NAK was confirmed
+)
+
+// String returns the RFC's name of the state.
+func (s State) String() string {
+	switch s {
+	case None:
+		return "NONE"
+	case BackOff:
+		return "BACK_OFF"
+	case Ask:
+		return "ASK"
+	case WaitNCF:
+		return "WAIT_NCF"
+	case WaitData:
+		return "WAIT_DATA"
+	}
+	return fmt.Sprintf("State(%d)", uint8(s))
+}
+
+// Cause says why a number was given up.
+type Cause uint8
+
+// The causes.
+const (
+	NoNCF  Cause = iota + 1 // NAK_NCF_RETRIES exceeded
+	NoData                  // NAK_DATA_RETRIES exceeded
+	Never                   // the table does not ask
+)
+
+// Table holds the machines of the missing numbers of one session, in order. Its
+// memory grows with the distance between the oldest and the newest of them. It
+// is not safe for concurrent use.
+type Table struct {
+	Timing Timing
+
+	slots       []slot  // by number, modulo their count, a power of two
+	first, last seq.Num // the oldest and the newest missing number, if n > 0
+	n           int
+	ask         int       // numbers in state Ask
+	askFrom     seq.Num   // none in state Ask is older
+	due         mono.Time // no machine has anything to do sooner
+	lost        []Lost    // given up, to be fetched with NextLost
+}
+
+type slot struct {
+	due        mono.Time
+	asked      mono.Time // when our first NAK for the number left; 0 if none did
+	prev, next seq.Num   // missing numbers before and after
+	state      State
+	ncfTries   uint8
+	dataTries  uint8
+	heard      uint8 // NCFs
+	asks       uint8 // NAKs of ours
+}
+
+// Lost is a number that was given up.
+type Lost struct {
+	Num   seq.Num
+	Cause Cause
+}
+
+// NewTable returns an empty table.
+func NewTable(timing Timing) Table { return Table{Timing: timing, due: mono.Never} }
+
+// Len returns how many numbers are missing.
+func (t *Table) Len() int { return t.n }
+
+// State returns the state of number n.
+func (t *Table) State(n seq.Num) State {
+	if t.n == 0 || n.Before(t.first) || n.After(t.last) {
+		return None
+	}
+	return t.slot(n).state
+}
+
+func (t *Table) slot(n seq.Num) *slot { return &t.slots[uint32(n)&uint32(len(t.slots)-1)] }
+
+// Miss starts the machines of count numbers from first on, found missing at
+// now. They must be newer than all that are missing already. They share one
+// back-off: what was lost together is asked for together.
+func (t *Table) Miss(now mono.Time, first seq.Num, count int) {
+	oldest := first
+	if t.n > 0 {
+		oldest = t.first
+	}
+	t.grow(first.Add(count).Sub(oldest))
+	due := t.backoff(now)
+	for i := range count {
+		n := first.Add(i)
+		s := t.slot(n)
+		*s = slot{state: BackOff, due: due, prev: t.last}
+		if t.n == 0 {
+			t.first = n
+		} else {
+			t.slot(t.last).next = n
+		}
+		t.last = n
+		t.n++
+	}
+	t.due = min(t.due, due)
+}
+
+// grow makes room for numbers that span so many.
+func (t *Table) grow(span int) {
+	if span <= len(t.slots) {
+		return
+	}
+	size := max(64, 2*len(t.slots))
+	for size < span {
+		size *= 2
+	}
+	old := *t
+	t.slots = make([]slot, size)
+	for n, i := old.first, 0; i < old.n; i++ {
+		*t.slot(n) = *old.slot(n)
+		n = old.slot(n).next
+	}
+}
+
+// backoff draws the end of a back-off that starts at now.
+func (t *Table) backoff(now mono.Time) mono.Time {
+	tick := mono.Time(t.Timing.Tick())
+	due := now.Add(t.Timing.Backoff())
+	return (due/tick + 1) * tick
+}
+
+// Arrived ends the machine of n, whose data came at now. It reports whether n
+// was missing.
+func (t *Table) Arrived(now mono.Time, n seq.Num) bool {
+	if t.State(n) == None {
+		return false
+	}
+	s := t.slot(n)
+	if s.asked != 0 && s.asks == 1 {
+		t.Timing.MeasureData(now.Sub(s.asked))
+	}
+	t.Timing.MeasureGroup(now, int(s.heard))
+	t.remove(n)
+	return true
+}
+
+// Cancel ends the machine of n: it will not be repaired.
+func (t *Table) Cancel(n seq.Num) {
+	if t.State(n) != None {
+		t.remove(n)
+	}
+}
+
+func (t *Table) remove(n seq.Num) {
+	s := t.slot(n)
+	if s.state == Ask {
+		t.ask--
+	}
+	if n == t.first {
+		t.first = s.next
+	} else {
+		t.slot(s.prev).next = s.next
+	}
+	if n == t.last {
+		t.last = s.prev
+	} else {
+		t.slot(s.next).prev = s.prev
+	}
+	s.state = None
+	if t.n--; t.n == 0 {
+		t.due = mono.Never
+	}
+}
+
+// Oldest returns the oldest missing number; false if none is missing.
+func (t *Table) Oldest() (seq.Num, bool) { return t.first, t.n > 0 }
+
+// Confirm takes in an NCF for n. It reports whether that held back a NAK of
+// ours.
+//
+// "A receiver MUST suppress NAK generation and wait at least NAK_RDATA_IVL
+// before recommencing NAK generation if it hears a matching NCF or NAK during
+// NAK_RB_IVL." RFC 3208 §6.3, "NAK suppression"
+func (t *Table) Confirm(now mono.Time, n seq.Num) (suppressed bool) {
+	state := t.State(n)
+	if state == None {
+		return false
+	}
+	s := t.slot(n)
+	s.heard = min(s.heard+1, 254)
+	switch state {
+	case WaitNCF:
+		if s.asks == 1 {
+			t.Timing.MeasureRTT(now.Sub(s.asked))
+		}
+	case Ask:
+		t.ask--
+		suppressed = true
+	case BackOff:
+		suppressed = true
+	}
+	s.ncfTries = 0
+	s.state = WaitData
+	t.wait(s, now.Add(t.Timing.Data(int(s.dataTries))))
+	return suppressed
+}
+
+// PeerAsked takes in another receiver's NAK for n. It reports whether that held
+// back a NAK of ours.
+func (t *Table) PeerAsked(now mono.Time, n seq.Num) (suppressed bool) {
+	state := t.State(n)
+	if state == None {
+		return false
+	}
+	s := t.slot(n)
+	switch state {
+	case WaitData: // "matching NCFs and NAKs restart NAK_RDATA_IVL"
+		t.wait(s, now.Add(t.Timing.Data(int(s.dataTries))))
+		return false
+	case Ask:
+		t.ask--
+		suppressed = true
+	case BackOff:
+		suppressed = true
+	}
+	s.state = WaitNCF
+	t.wait(s, now.Add(t.Timing.Repeat(int(s.ncfTries))))
+	return suppressed
+}
+
+func (t *Table) wait(s *slot, due mono.Time) {
+	s.due = due
+	t.due = min(t.due, due)
+}
+
+// NextTimeout returns when Expire must next be called, or mono.Never.
+func (t *Table) NextTimeout() mono.Time { return t.due }
+
+// Expire runs every machine that is due at or before now.
+func (t *Table) Expire(now mono.Time) {
+	if now < t.due {
+		return
+	}
+	t.due = mono.Never
+	for n, left := t.first, t.n; left > 0; left-- {
+		s := t.slot(n)
+		next := s.next
+		if s.state != Ask {
+			if s.due <= now {
+				t.expire(now, n, s)
+			}
+			if s.state != None && s.state != Ask {
+				t.due = min(t.due, s.due)
+			}
+		}
+		n = next
+	}
+	if t.n == 0 {
+		t.due = mono.Never
+	}
+}
+
+func (t *Table) expire(now mono.Time, n seq.Num, s *slot) {
+	cfg := t.Timing.cfg
+	switch s.state {
+	case BackOff:
+		if cfg.Passive {
+			t.giveUp(n, Never)
+			return
+		}
+		s.state = Ask
+		if t.ask++; t.ask == 1 || n.Before(t.askFrom) {
+			t.askFrom = n
+		}
+	case WaitNCF:
+		if s.ncfTries++; int(s.ncfTries) > cfg.NCFRetries {
+			t.giveUp(n, NoNCF)
+			return
+		}
+		s.state, s.due = BackOff, t.backoff(now)
+	case WaitData:
+		if s.dataTries++; int(s.dataTries) > cfg.DataRetries {
+			t.giveUp(n, NoData)
+			return
+		}
+		s.state, s.due = BackOff, t.backoff(now)
+	}
+}
+
+func (t *Table) giveUp(n seq.Num, why Cause) {
+	t.remove(n)
+	t.lost = append(t.lost, Lost{n, why})
+}
+
+// TakeLost returns the numbers given up since it was last called. They are
+// valid until the next call of Expire.
+func (t *Table) TakeLost() []Lost {
+	l := t.lost
+	t.lost = t.lost[:0]
+	return l
+}
+
+// Asking reports whether a NAK is to be sent.
+func (t *Table) Asking() bool { return t.ask > 0 }
+
+// NextNAK fills list with the numbers of the next NAK, the oldest first, and
+// counts them as asked for at now. Beside those whose back-off is over it takes
+// those that would follow shortly, so that one packet serves.
+//
+// "When a receiver has to transmit a sequence of NAKs, it SHOULD transmit the
+// NAKs in order from oldest to most recent." RFC 3208 §6.3
+func (t *Table) NextNAK(now mono.Time, list []seq.Num) int {
+	if t.ask == 0 {
+		return 0
+	}
+	soon := now.Add(4 * t.Timing.Tick())
+	if t.Timing.group < 2 {
+		soon = mono.Never - 1 // there is nobody to hold back for
+	}
+	count := 0
+	n := t.askFrom
+	if t.State(n) == None {
+		n = t.first
+	}
+	for count < len(list) {
+		s := t.slot(n)
+		if s.state == Ask || s.state == BackOff && s.due <= soon {
+			if s.state == Ask {
+				t.ask--
+			}
+			if s.asks == 0 {
+				s.asked = now
+			}
+			s.asks = min(s.asks+1, 254)
+			s.state = WaitNCF
+			t.wait(s, now.Add(t.Timing.Repeat(int(s.ncfTries))))
+			list[count] = n
+			count++
+		}
+		if n == t.last {
+			break
+		}
+		n = s.next
+	}
+	t.askFrom = n
+	return count
+}

@@ -1,0 +1,119 @@
+package pgm
+
+import (
+	"net/netip"
+
+	"github.com/gopgm/gopgm/rxwindow"
+	"github.com/gopgm/gopgm/seq"
+	"github.com/gopgm/gopgm/wire"
+)
+
+// handleData takes in ODATA and RDATA (RFC 3208 §6.1).
+func (r *Receiver) handleData(from, group netip.Addr, pkt []byte) error {
+	if len(pkt) > r.cfg.MaxTPDU {
+		return r.stats.Drops.drop(DropMalformed)
+	}
+	d, err := wire.ParseData(pkt)
+	if err != nil {
+		return r.stats.Drops.drop(dropOf(err))
+	}
+	if d.Flags&wire.FlagParity != 0 {
+		return r.stats.Drops.drop(DropParity)
+	}
+	p := rxwindow.Packet{Data: d.Payload}
+	if d.Trail.After(d.SQN) || !fragment(&p, &d) {
+		return r.stats.Drops.drop(DropMalformed)
+	}
+	id := SourceID{d.TSI(), from}
+	s := r.session(id)
+	if s == nil {
+		// "A receiver SHOULD initiate data reception beginning with the first
+		// data packet it receives." RFC 3208 §6.1
+		if s = r.open(id, group, d.SQN); s == nil {
+			return r.stats.Drops.drop(DropSources)
+		}
+		s.syn = d.Options.Has(wire.OptSyn)
+		s.waiting = r.cfg.Join && !s.syn && !r.cfg.Passive
+	}
+	s.heardAt = r.now
+	if s.over() {
+		return r.stats.Drops.drop(DropEnded)
+	}
+	if !s.path.IsValid() {
+		s.wantSPM()
+	}
+	if s.waiting {
+		return r.stats.Drops.drop(DropWaiting)
+	}
+	s.advanceTrail(d.Trail)
+	if err := s.accept(d.SQN, &p, d.Type); err != nil {
+		return err
+	}
+	r.stats.DataPackets++
+	r.stats.DataBytes += uint64(len(pkt))
+	return nil
+}
+
+// fragment copies OPT_FRAGMENT from d to p. It reports false if the option
+// contradicts itself or the packet.
+func fragment(p *rxwindow.Packet, d *wire.Data) bool {
+	if !d.Options.Has(wire.OptFragment) {
+		return true
+	}
+	f := &d.Options.Fragment
+	if uint64(f.Offset)+uint64(len(d.Payload)) > uint64(f.Length) {
+		return false
+	}
+	if f.Offset == 0 && int(f.Length) == len(d.Payload) {
+		return f.First == d.SQN // a whole message that bears the option all the same
+	}
+	p.Fragment, p.First, p.Offset, p.Length = true, f.First, f.Offset, f.Length
+	return len(d.Payload) > 0 && (f.Offset == 0) == (f.First == d.SQN) && !f.First.After(d.SQN)
+}
+
+// accept takes in the packet with number n.
+func (s *session) accept(n seq.Num, p *rxwindow.Packet, t wire.Type) error {
+	r := s.r
+	off := n.Sub(s.win.Next())
+	if off < 0 {
+		return r.stats.Drops.drop(DropDuplicate)
+	}
+	if off >= r.cfg.WindowPackets {
+		return r.stats.Drops.drop(DropWindow)
+	}
+	switch state := s.win.State(n); {
+	case state == rxwindow.Received, state == rxwindow.Lost:
+		return r.stats.Drops.drop(DropDuplicate)
+	case off == 0:
+		s.direct, s.haveDirect = *p, true
+		if state == rxwindow.Missing {
+			s.arrived(n, t)
+		}
+	case state == rxwindow.Missing:
+		if !s.win.Store(n, p, false) {
+			return r.stats.Drops.drop(DropBuffer)
+		}
+		s.arrived(n, t)
+		return nil // what may be delivered has not changed
+	default:
+		s.extend(n)
+		s.win.Extend(n.Add(1))
+		if !s.win.Store(n, p, false) {
+			s.miss(n, 1)
+			return r.stats.Drops.drop(DropBuffer)
+		}
+		return nil
+	}
+	r.enqueue(s)
+	return nil
+}
+
+// arrived ends the search for number n.
+func (s *session) arrived(n seq.Num, t wire.Type) {
+	s.naks.Arrived(s.r.now, n)
+	if t == wire.TypeRDATA {
+		s.r.stats.Repairs++
+	} else {
+		s.r.stats.Reordered++
+	}
+}

@@ -1,0 +1,38 @@
+// Package pgm implements the PGM reliable multicast protocol (RFC 3208) as two
+// state machines, [Source] and [Receiver].
+//
+// It opens no socket, reads no clock and starts no goroutine. The caller puts
+// in packets and the time, and takes out packets to send, events and the time
+// of the next call. Package pgmnet does that over a network; a test does it in
+// a for loop. The same calls with the same arguments give the same results, to
+// the byte.
+//
+// # Driving a Source
+//
+// Call Send for each message and HandlePacket for each packet that arrives on
+// the unicast address, and HandleTimeout when NextTimeout is due. After each,
+// call NextTransmit until it reports false, and tell with Sent how many packets
+// of each run the network took. What was not taken is offered again: the unsent
+// packets of the transmit window are the send queue, there is no other.
+//
+// # Driving a Receiver
+//
+// Call HandlePacket for every packet, and HandleTimeout when NextTimeout is
+// due. Then call NextEvent and NextTransmit until each reports false.
+//
+// Data that arrives in order is not copied: an event's Data may be a slice of
+// the packet given to HandlePacket. Leave that packet's memory alone until
+// NextEvent has reported false.
+//
+// Neither machine is safe for concurrent use.
+//
+// # Limitations
+//
+//   - Network element and DLR procedures (RFC 3208 §7, §9.5) are not
+//     implemented, nor polls (§14): such packets are parsed and dropped with a
+//     count.
+//   - Forward error correction (§11) is not implemented: parity packets are
+//     dropped with a count and their originals asked for one by one.
+//   - Congestion control by ACK (PGMCC) is not implemented. A source without a
+//     configured rate adapts to NAKs.
+package pgm

@@ -1,0 +1,112 @@
+package pgm
+
+import (
+	"fmt"
+	"net/netip"
+
+	"github.com/gopgm/gopgm/seq"
+	"github.com/gopgm/gopgm/wire"
+)
+
+// SourceID names a source: its session and its address. The address is part of
+// the name because some stacks give every process the same GSI.
+type SourceID struct {
+	TSI  wire.TSI
+	Addr netip.Addr
+}
+
+// String prints the session and the address.
+func (id SourceID) String() string { return id.TSI.String() + "@" + id.Addr.String() }
+
+// EventKind says what an Event tells.
+type EventKind uint8
+
+// The kinds of events.
+const (
+	EventMessage EventKind = iota + 1 // a whole message, in order
+	EventLoss                         // numbers First to Last will never be delivered
+	EventJoin                         // a new source; First is the first number that will be delivered
+	EventFin                          // the source closed, and all it sent was delivered or reported lost
+	EventReset                        // the source aborted (OPT_RST); Code is its reason
+	EventExpired                      // nothing was heard from the source for PeerExpiry
+)
+
+// String returns the kind in a word.
+func (k EventKind) String() string {
+	switch k {
+	case EventMessage:
+		return "message"
+	case EventLoss:
+		return "loss"
+	case EventJoin:
+		return "join"
+	case EventFin:
+		return "fin"
+	case EventReset:
+		return "reset"
+	case EventExpired:
+		return "expired"
+	}
+	return fmt.Sprintf("EventKind(%d)", uint8(k))
+}
+
+// Cause says why numbers were lost.
+type Cause uint8
+
+// The causes of loss.
+const (
+	CauseNone     Cause = iota
+	CauseNCF            // no NCF came: NAK_NCF_RETRIES exceeded (RFC 3208 §6.3)
+	CauseData           // no repair came: NAK_DATA_RETRIES exceeded (RFC 3208 §6.3)
+	CauseTrail          // the source's trailing edge passed the numbers
+	CauseWindow         // more is missing than the receive window can hold
+	CauseFragment       // the packets came, but another part of their message is lost
+	CauseSize           // the message is larger than MaxMessage
+	CauseEnd            // the session ended or expired before the repair
+	CausePassive        // missing, and the receiver is configured not to ask
+)
+
+// String returns the cause in a few words.
+func (c Cause) String() string {
+	switch c {
+	case CauseNone:
+		return "none"
+	case CauseNCF:
+		return "no confirmation"
+	case CauseData:
+		return "no repair"
+	case CauseTrail:
+		return "left the source's window"
+	case CauseWindow:
+		return "receive window overrun"
+	case CauseFragment:
+		return "part of an incomplete message"
+	case CauseSize:
+		return "message too large"
+	case CauseEnd:
+		return "session ended"
+	case CausePassive:
+		return "passive receiver"
+	}
+	return fmt.Sprintf("Cause(%d)", uint8(c))
+}
+
+// An Event is something a Receiver has for its user. Every number of a session,
+// from the first after EventJoin, is either delivered by exactly one
+// EventMessage or covered by exactly one EventLoss, in order.
+type Event struct {
+	Kind   EventKind
+	Source SourceID
+	Group  netip.Addr // the group the session is sent to
+
+	// First and Last are the numbers of a message's packets, or those lost.
+	First, Last seq.Num
+
+	// Data is the message. It is valid until the next call of a method of the
+	// Receiver; it may alias the packet given to HandlePacket.
+	Data []byte
+
+	Cause Cause // of EventLoss
+	Code  uint8 // of EventReset
+	Syn   bool  // of EventJoin: First is where the source began (OPT_SYN)
+}

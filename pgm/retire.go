@@ -1,0 +1,76 @@
+package pgm
+
+import (
+	"time"
+
+	"github.com/gopgm/gopgm/mono"
+	"github.com/gopgm/gopgm/seq"
+	"github.com/gopgm/gopgm/txwindow"
+)
+
+// minSettle is how long the trailing edge waits after a repair for another NAK,
+// should that repair be lost too.
+const minSettle = 10 * time.Millisecond
+
+// releaseAt returns when the sent packet in sl may leave the window to make
+// room. The trailing edge does not pass a packet whose repair is under way,
+// within a bound.
+func (s *Source) releaseAt(sl *txwindow.Slot) mono.Time {
+	var t mono.Time
+	if s.cfg.Rate == 0 && s.cfg.MinRepair > 0 {
+		t = sl.Sent.Add(s.cfg.MinRepair)
+	}
+	if sl.Asked == 0 || s.cfg.RepairHold < 0 {
+		return t
+	}
+	bound := sl.Asked.Add(s.cfg.RepairHold)
+	if !sl.Queued {
+		// Receivers wait the longer for a repair the more often it was lost.
+		settle := max(minSettle, 2*sl.Repaired.Sub(sl.Asked))
+		bound = min(bound, sl.Repaired.Add(settle))
+	}
+	return max(t, bound)
+}
+
+// makeRoom retires the oldest packets until packets packets of bytes bytes fit.
+// It reports false, and says in roomAt when to try again, if it may not.
+func (s *Source) makeRoom(now mono.Time, packets, bytes int) bool {
+	for !s.win.Fits(packets, s.cfg.MaxTPDU, bytes) {
+		n := s.win.Trail()
+		if n == s.win.Unsent() {
+			s.roomAt = mono.Never // room comes with sending
+			return false
+		}
+		if at := s.releaseAt(s.win.Slot(n)); at > now {
+			s.roomAt = at
+			return false
+		}
+		s.retire(n)
+	}
+	return true
+}
+
+func (s *Source) retire(n seq.Num) {
+	if s.win.Slot(n).Queued {
+		s.stats.HoldsBroken++
+	}
+	s.win.Retire()
+	s.stats.Retired++
+}
+
+// nextRetire returns when the oldest packet leaves the window because of its
+// age: "Advance with Time", RFC 3208 §16.3.
+func (s *Source) nextRetire() mono.Time {
+	if s.cfg.WindowTime == 0 || s.win.Trail() == s.win.Unsent() {
+		return mono.Never
+	}
+	sl := s.win.Slot(s.win.Trail())
+	return max(sl.Sent.Add(s.cfg.WindowTime), s.releaseAt(sl))
+}
+
+// retireOld retires what is too old at now.
+func (s *Source) retireOld(now mono.Time) {
+	for s.nextRetire() <= now {
+		s.retire(s.win.Trail())
+	}
+}

@@ -1,0 +1,107 @@
+package pgm
+
+import "github.com/gopgm/gopgm/mono"
+
+// controlReserve is how many bytes of the token bucket data leaves for NCFs and
+// SPMs, so that they need not wait.
+const controlReserve = 1024
+
+// NextTransmit returns the next run of packets to send; false means there is
+// none now. Until Sent takes it, it is offered again.
+//
+// "[...] a source MUST strictly prioritize sending of pending NCFs first,
+// pending SPMs second, and only send ODATA or RDATA when no NCFs or SPMs are
+// pending." RFC 3208 §5.1.3. RDATA and ODATA take turns.
+func (s *Source) NextTransmit(now mono.Time) (*Transmit, bool) {
+	now = s.clock(now)
+	s.kind = runNone
+	s.sendAt = mono.Never
+	if s.cfg.Rate == 0 && s.adapt.tick(now) {
+		s.setRate(now)
+	}
+	reserve := 0
+	switch {
+	case s.ncfs.n > 0:
+		s.ncfRun()
+		s.kind = runNCF
+	case s.spms > 0:
+		s.spmRun()
+		s.kind = runSPM
+	default:
+		reserve = controlReserve
+		s.kind = s.dataRun()
+		if s.kind == runNone {
+			return nil, false
+		}
+	}
+	if at := s.pacer.ready(now, s.cost()+reserve); at > now {
+		s.sendAt = at
+		s.adapt.limited = true
+		return nil, false
+	}
+	s.sendAt = 0
+	s.tx.Group = s.cfg.Group
+	return &s.tx, true
+}
+
+// cost returns what the run in s.tx takes from the token bucket.
+func (s *Source) cost() int { return s.tx.Bytes + s.tx.Packets*s.cfg.Overhead }
+
+// dataRun builds the next run of RDATA or ODATA, no larger than the token
+// bucket can pay at once.
+func (s *Source) dataRun() runKind {
+	bytes := min(int(s.pacer.burst)-controlReserve-maxRunPackets*s.cfg.Overhead, maxRunBytes)
+	unsent, _ := s.win.Backlog()
+	if s.repairs.n > 0 && (unsent == 0 || !s.repairLast) && s.repairRun(bytes) {
+		return runRDATA
+	}
+	if unsent == 0 {
+		return runNone
+	}
+	data, segment, n := s.win.Run(s.win.Unsent(), s.win.Next(), maxRunPackets, bytes)
+	s.iov[0] = data
+	s.tx = Transmit{Data: s.iov[:1], Segment: segment, Packets: n, Bytes: len(data)}
+	return runODATA
+}
+
+// Sent tells that the network took the first n packets of the run NextTransmit
+// returned last. With n = 0 it does nothing.
+func (s *Source) Sent(now mono.Time, n int) {
+	if n == 0 || s.kind == runNone {
+		return
+	}
+	now = s.clock(now)
+	bytes := s.tx.Bytes
+	if n < s.tx.Packets {
+		bytes = n * s.tx.Segment
+	}
+	s.pacer.take(bytes + n*s.cfg.Overhead)
+	switch s.kind {
+	case runNCF:
+		s.ncfs.pop()
+		s.stats.NCFs++
+	case runSPM:
+		s.sentSPM(now)
+		s.stats.SPMs++
+	case runRDATA:
+		s.sentRepairs(now, n)
+		s.repairLast = true
+		s.heart.sentData(now)
+		s.stats.RDATAPackets += uint64(n)
+		s.stats.RDATABytes += uint64(bytes)
+	case runODATA:
+		s.win.MarkSent(n, now)
+		s.repairLast = false
+		s.heart.sentData(now)
+		s.adapt.sent += n
+		s.stats.ODATAPackets += uint64(n)
+		s.stats.ODATABytes += uint64(bytes)
+		s.finish()
+	}
+	s.kind = runNone
+}
+
+// setRate makes the adapter's rate the pacer's.
+func (s *Source) setRate(now mono.Time) {
+	s.pacer.set(now, s.adapt.rate, max(float64(s.cfg.Burst), s.adapt.rate/2000))
+}

@@ -1,0 +1,176 @@
+package pgm
+
+import (
+	"net/netip"
+
+	"github.com/gopgm/gopgm/mono"
+	"github.com/gopgm/gopgm/nak"
+	"github.com/gopgm/gopgm/rxwindow"
+	"github.com/gopgm/gopgm/seq"
+)
+
+// session is what a Receiver knows of one source. A number is missing in its
+// window just when there is a machine for it in naks.
+type session struct {
+	r     *Receiver
+	id    SourceID
+	group netip.Addr
+	win   rxwindow.Window
+	naks  nak.Table
+
+	path    netip.Addr // SPM_PATH, where NAKs go; not valid before the first SPM
+	spmSQN  seq.Num    // of the latest SPM
+	heardAt mono.Time  // when the source was heard last
+	muted   bool       // OPT_NBR_UNREACH: no NAKs until a regular SPM
+	waiting bool       // for an SPM that says where to begin (OPT_JOIN)
+
+	spmrAt    mono.Time // when to send an SPMR, or Never
+	spmrDue   bool      // it is to be sent
+	spmrSent  mono.Time // when the last one was, if it was not answered; or 0
+	spmrTries int
+
+	// A packet that is next in order and not in the window: still the memory of
+	// the caller of HandlePacket, so no later call of it finds one here.
+	direct     rxwindow.Packet
+	haveDirect bool
+
+	apdu assembly
+	loss loss
+
+	joining bool    // EventJoin was not reported yet
+	syn     bool    // the first number bore OPT_SYN
+	first   seq.Num // where the user's numbers begin
+
+	phase phase
+	end   seq.Num // in phaseEnding: the number after the session's last
+	reset bool    // it ends by OPT_RST
+	code  uint8   // of OPT_RST
+
+	queued    bool // in the Receiver's list of sessions with events
+	nextReady *session
+}
+
+// phase is where a session is in its life.
+type phase uint8
+
+const (
+	phaseOpen    phase = iota
+	phaseEnding        // the source announced the end
+	phaseEnded         // that was reported; remembered, so that stragglers do not begin it anew
+	phaseExpired       // silent for too long, which is to be reported
+	phaseGone          // to be removed
+)
+
+// over reports that the session takes no more packets.
+func (s *session) over() bool { return s.phase >= phaseEnded }
+
+// timeout returns when expire must next be called.
+func (s *session) timeout() mono.Time {
+	if s.phase >= phaseExpired {
+		return mono.Never
+	}
+	return min(s.naks.NextTimeout(), s.spmrAt, s.heardAt.Add(s.r.cfg.PeerExpiry))
+}
+
+// expire runs every timer due at or before now.
+func (s *session) expire(now mono.Time) {
+	if now >= s.heardAt.Add(s.r.cfg.PeerExpiry) {
+		s.expirePeer()
+		return
+	}
+	if now >= s.spmrAt {
+		s.spmrAt, s.spmrDue = mono.Never, true
+		s.r.sending = true
+	}
+	s.naks.Expire(now)
+	if s.naks.Asking() {
+		s.r.sending = true
+	}
+	for _, l := range s.naks.TakeLost() {
+		s.win.Lose(l.Num, uint8(nakCause[l.Cause]))
+		s.r.enqueue(s)
+	}
+}
+
+var nakCause = [...]Cause{nak.NoNCF: CauseNCF, nak.NoData: CauseData, nak.Never: CausePassive}
+
+// expirePeer ends a session whose source was silent for too long.
+func (s *session) expirePeer() {
+	switch {
+	case s.phase == phaseEnded:
+		s.phase = phaseGone
+		return
+	case s.over():
+		return
+	}
+	s.loseMissing(s.win.Lead(), CauseEnd)
+	s.phase = phaseExpired
+	s.r.enqueue(s)
+}
+
+// loseMissing gives up all missing numbers before end.
+func (s *session) loseMissing(end seq.Num, why Cause) {
+	for {
+		n, ok := s.naks.Oldest()
+		if !ok || !n.Before(end) {
+			return
+		}
+		s.naks.Cancel(n)
+		s.win.Lose(n, uint8(why))
+		s.r.enqueue(s)
+	}
+}
+
+// extend takes in that the source has sent all numbers before end: those not
+// heard of so far are missing.
+//
+// "Receivers MUST detect gaps in the expected data sequence [...] by comparing
+// SPM_LEAD of the most recently received SPM with the leading edge of
+// contiguous data." RFC 3208 §6.3
+func (s *session) extend(end seq.Num) {
+	if first, n := s.win.Extend(end); n > 0 {
+		s.miss(first, n)
+	}
+}
+
+// miss starts the machines of n numbers that the window has just found missing.
+func (s *session) miss(first seq.Num, n int) {
+	s.naks.Miss(s.r.now, first, n)
+	s.r.stats.Missing += uint64(n)
+	s.r.due = min(s.r.due, s.naks.NextTimeout())
+}
+
+// advanceTrail takes in that the source no longer has the numbers before trail
+// (RFC 3208 §6.3, "Cancellation of NAK generation").
+func (s *session) advanceTrail(trail seq.Num) {
+	if !trail.After(s.win.Next()) {
+		return
+	}
+	s.loseMissing(trail, CauseTrail)
+	if !trail.After(s.win.Lead()) {
+		return
+	}
+	// What lies between was never heard of.
+	if s.win.Next() == s.win.Lead() && s.beginLoss(s.win.Next(), CauseTrail) {
+		s.win.Skip(trail)
+		s.r.enqueue(s)
+		return
+	}
+	first, n := s.win.Extend(trail)
+	for i := range n {
+		s.win.Lose(first.Add(i), uint8(CauseTrail))
+	}
+	s.r.enqueue(s)
+}
+
+// keep moves the packet that is next in order from its caller's memory to the
+// window.
+func (s *session) keep() {
+	if !s.haveDirect {
+		return
+	}
+	s.haveDirect = false
+	n := s.win.Next()
+	s.win.Extend(n.Add(1))
+	s.win.Store(n, &s.direct, true)
+}

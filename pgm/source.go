@@ -1,0 +1,293 @@
+package pgm
+
+import (
+	"errors"
+	"math/rand/v2"
+	"net/netip"
+
+	"github.com/gopgm/gopgm/mono"
+	"github.com/gopgm/gopgm/seq"
+	"github.com/gopgm/gopgm/txwindow"
+	"github.com/gopgm/gopgm/wire"
+)
+
+// ErrWouldBlock means there is no room for a message now. Try again after
+// packets were sent, or when NextTimeout is due.
+var ErrWouldBlock = errors.New("pgm: would block")
+
+// ErrMessageTooLarge means a message can never fit the window.
+var ErrMessageTooLarge = errors.New("pgm: message larger than half the transmit window")
+
+// ErrClosed means the source was closed or aborted.
+var ErrClosed = errors.New("pgm: source closed")
+
+// Source is the sending end of a session.
+type Source struct {
+	cfg SourceConfig
+	rng *rand.Rand
+	now mono.Time // the latest time given; one that goes back counts as it
+
+	win     *txwindow.Window
+	repairs repairQueue
+	ncfs    ncfQueue
+	pacer   pacer
+	adapt   adapter // if cfg.Rate is 0
+
+	heart   heartbeat
+	spms    int       // SPMs to send at once
+	spmSQN  seq.Num   // of the next SPM
+	lastSPM mono.Time // when the last one was sent
+
+	closed bool // Send is over
+	fin    bool // SPMs carry OPT_FIN
+	rst    bool // SPMs carry OPT_RST
+	code   uint8
+
+	backoff backoffTuner
+
+	head     wire.Data // of the next ODATA
+	maxAlone int       // bytes of data in a packet without options
+	maxPart  int       // bytes of data in a fragment
+
+	tx         Transmit // what NextTransmit returned last
+	kind       runKind
+	iov        [maxRunPackets][]byte
+	control    []byte    // an SPM or NCF
+	repairLast bool      // the last data run were repairs
+	sendAt     mono.Time // the next run may not be sent sooner
+	roomAt     mono.Time // Send was refused; there may be room then
+
+	stats SourceStats
+}
+
+// runKind says what a run of packets is.
+type runKind uint8
+
+const (
+	runNone runKind = iota
+	runNCF
+	runSPM
+	runRDATA
+	runODATA
+)
+
+// NewSource checks cfg and returns a Source that starts at now: its first run
+// are three SPMs.
+func NewSource(now mono.Time, cfg SourceConfig) (*Source, error) {
+	cfg, err := cfg.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	s := &Source{
+		cfg: cfg,
+		rng: rand.New(cfg.Rand),
+		now: now,
+		win: txwindow.New(cfg.WindowPackets, cfg.WindowBytes, cfg.FirstSQN),
+		heart: heartbeat{
+			ambient:  cfg.AmbientSPM,
+			shortest: cfg.HeartbeatMin,
+			longest:  cfg.HeartbeatMax,
+			interval: cfg.HeartbeatMin,
+			next:     mono.Never,
+		},
+		spms:     3,
+		backoff:  newBackoffTuner(cfg.NAKBackoff),
+		maxAlone: cfg.MaxTPDU - wire.DataHeaderLen,
+		maxPart:  cfg.MaxTPDU - wire.FragmentHeaderLen,
+		control:  make([]byte, 0, 512),
+		roomAt:   mono.Never,
+		pacer:    pacer{rate: float64(cfg.Rate), burst: float64(cfg.Burst), tokens: float64(cfg.Burst), last: now},
+	}
+	s.head.Header = wire.Header{SrcPort: cfg.TSI.Port, DstPort: cfg.Port, Type: wire.TypeODATA, GSI: cfg.TSI.GSI}
+	s.head.Options.Set(wire.OptSyn)
+	if cfg.Rate == 0 {
+		s.adapt = newAdapter(now, cfg.MinRate, cfg.MaxRate)
+		s.setRate(now)
+	}
+	return s, nil
+}
+
+// clock takes in the time of a call.
+func (s *Source) clock(now mono.Time) mono.Time {
+	s.now = max(s.now, now)
+	return s.now
+}
+
+// Send puts one message, of any length from 0, in the transmit window, cut into
+// fragments when it is larger than a packet (RFC 3208 §9.2). It copies msg.
+// It returns the numbers of its first and last packet, or ErrWouldBlock,
+// ErrMessageTooLarge or ErrClosed, with nothing sent.
+func (s *Source) Send(now mono.Time, msg []byte) (first, last seq.Num, err error) {
+	now = s.clock(now)
+	if s.closed {
+		return 0, 0, ErrClosed
+	}
+	packets, size := 1, len(msg)
+	if size > s.room(s.maxAlone) {
+		packets = 1 + (size+s.maxPart-s.room(s.maxPart)-1)/s.maxPart
+	}
+	bytes := size + packets*(s.cfg.MaxTPDU-s.maxPart) + 8
+	if packets > s.cfg.WindowPackets/2 || bytes > s.cfg.WindowBytes/2 {
+		return 0, 0, ErrMessageTooLarge
+	}
+	if _, waiting := s.win.Backlog(); waiting > 0 && waiting+bytes > s.cfg.MaxBacklog {
+		s.roomAt = mono.Never // room comes with sending
+		return 0, 0, ErrWouldBlock
+	}
+	if !s.makeRoom(now, packets, bytes) {
+		return 0, 0, ErrWouldBlock
+	}
+	s.roomAt = mono.Never
+	first = s.win.Next()
+	if packets == 1 {
+		s.appendPacket(msg)
+	} else {
+		s.appendFragments(first, msg)
+	}
+	s.sendAt = 0
+	s.stats.Messages++
+	s.stats.MessageBytes += uint64(size)
+	return first, s.win.Next() - 1, nil
+}
+
+// room returns how much data fits the next packet, of n that fit one without
+// OPT_SYN.
+func (s *Source) room(n int) int {
+	switch {
+	case !s.head.Options.Has(wire.OptSyn):
+		return n
+	case n == s.maxPart:
+		return n - 4
+	}
+	return n - 8 // OPT_SYN brings OPT_LENGTH with it
+}
+
+// appendFragments adds the packets of a message that begins with number first.
+func (s *Source) appendFragments(first seq.Num, msg []byte) {
+	s.head.Options.Set(wire.OptFragment)
+	s.head.Options.Fragment = wire.Fragment{First: first, Length: uint32(len(msg))}
+	for off := 0; off < len(msg); {
+		part := msg[off:min(off+s.room(s.maxPart), len(msg))]
+		s.head.Options.Fragment.Offset = uint32(off)
+		s.appendPacket(part)
+		s.head.Options.Set(wire.OptFragment)
+		off += len(part)
+	}
+	s.head.Options = wire.Options{}
+}
+
+// appendPacket encodes the next packet in its place in the window.
+func (s *Source) appendPacket(data []byte) {
+	s.head.SQN, s.head.Trail = s.win.Next(), s.win.Trail()
+	b := s.win.Reserve(min(wire.FragmentHeaderLen+8+len(data), s.cfg.MaxTPDU))
+	pkt := append(wire.AppendDataHeader(b[:0], &s.head, len(data)), data...)
+	wire.SetChecksum(pkt)
+	s.win.Commit(len(pkt))
+	if s.head.Options.Has(wire.OptSyn) {
+		fragment := s.head.Options.Fragment
+		s.head.Options = wire.Options{Fragment: fragment}
+	}
+}
+
+// HandlePacket takes in one packet that arrived from the address from at now.
+// It keeps no part of pkt. An error is a Drop: why pkt was not used.
+func (s *Source) HandlePacket(now mono.Time, from netip.Addr, pkt []byte) error {
+	now = s.clock(now)
+	h, err := wire.ParseHeader(pkt)
+	if err != nil {
+		return s.stats.Drops.drop(dropOf(err))
+	}
+	switch h.Type {
+	case wire.TypeNAK, wire.TypeSPMR:
+	case wire.TypeNNAK, wire.TypePOLR, wire.TypeACK, wire.TypePOLL:
+		return s.stats.Drops.drop(DropUnsupported)
+	default:
+		return s.stats.Drops.drop(DropRole)
+	}
+	if h.TSI() != s.cfg.TSI {
+		return s.stats.Drops.drop(DropSession)
+	}
+	if h.DataDestPort() != s.cfg.Port {
+		return s.stats.Drops.drop(DropPort)
+	}
+	if h.Type == wire.TypeSPMR {
+		return s.handleSPMR(now, pkt)
+	}
+	return s.handleNAK(now, pkt)
+}
+
+// HandleTimeout runs every timer due at or before now.
+func (s *Source) HandleTimeout(now mono.Time) {
+	now = s.clock(now)
+	if s.heart.due() <= now && s.spms == 0 {
+		s.spms = 1
+		s.sendAt = 0
+	}
+	if s.roomAt <= now {
+		s.roomAt = mono.Never
+	}
+	s.retireOld(now)
+}
+
+// NextTimeout reports when HandleTimeout and NextTransmit must next be called,
+// or mono.Never. It is in the past when a run is waiting to be sent.
+func (s *Source) NextTimeout(now mono.Time) mono.Time {
+	t := min(s.sendAt, s.roomAt, s.nextRetire())
+	if s.spms == 0 {
+		t = min(t, s.heart.due())
+	}
+	return t
+}
+
+// Unsent returns how many packets and bytes wait in the window for their first
+// transmission.
+func (s *Source) Unsent() (packets, bytes int) { return s.win.Backlog() }
+
+// Close ends the session: what was accepted is still sent, and from then on
+// every SPM carries OPT_FIN (RFC 3208 §9.7). NAKs are answered for as long as
+// the caller goes on driving the Source.
+func (s *Source) Close(now mono.Time) {
+	s.clock(now)
+	s.closed = true
+	s.finish()
+}
+
+// finish starts to announce the end once all that was accepted is sent.
+//
+// "When a source detects that it needs to send an OPT_FIN it SHOULD immediately
+// send it [...] by immediately sending an SPM." RFC 3208 §9.7.2
+func (s *Source) finish() {
+	if packets, _ := s.win.Backlog(); s.closed && !s.fin && !s.rst && packets == 0 {
+		s.fin = true
+		s.spms = 3
+		s.sendAt = 0
+	}
+}
+
+// Abort ends the session at once: what was not sent is dropped, and every SPM
+// from now on carries OPT_RST with the code, 0 to 63 (RFC 3208 §9.8). NAKs are
+// answered as after Close.
+func (s *Source) Abort(now mono.Time, code uint8) {
+	s.clock(now)
+	s.closed, s.rst, s.fin = true, true, false
+	s.code = min(code, 63)
+	s.win.DropUnsent()
+	s.spms = 3
+	s.sendAt = 0
+}
+
+// Quiet reports that everything accepted was sent and nothing else waits: no
+// repair, NCF or SPM.
+func (s *Source) Quiet() bool {
+	packets, _ := s.win.Backlog()
+	return packets == 0 && s.repairs.n == 0 && s.ncfs.n == 0 && s.spms == 0
+}
+
+// Stats returns the counters.
+func (s *Source) Stats() SourceStats {
+	st := s.stats
+	st.Rate = int64(s.pacer.rate)
+	st.Backlog, _ = s.win.Backlog()
+	st.Window, st.WindowBytes = s.win.Len(), s.win.Bytes()
+	return st
+}

@@ -1,0 +1,41 @@
+package pgm
+
+import "net/netip"
+
+// A Transmit is a run of packets for one destination, ready for the wire.
+type Transmit struct {
+	// To is the address of the one host the run is for. When it is not valid,
+	// the run goes to the multicast group Group.
+	To netip.Addr
+
+	// Group is the session's multicast group.
+	Group netip.Addr
+
+	// Data holds the packets, back to back: cut its concatenation every Segment
+	// bytes to get them. It is borrowed from the machine until the next call of
+	// one of its methods, except that a Transmit may be looked at after Sent.
+	Data [][]byte
+
+	// Segment is the size in bytes of every packet but the last, which may be
+	// smaller.
+	Segment int
+
+	// Packets is how many packets there are, at least 1.
+	Packets int
+
+	// Bytes is the sum of the packets' sizes.
+	Bytes int
+
+	// LinkLocal asks for a time-to-live of 1 (RFC 3208 §6.3, §13.5).
+	LinkLocal bool
+
+	// RouterAlert asks for the IP Router Alert option where the network layer
+	// is raw IP (RFC 3208 §4).
+	RouterAlert bool
+}
+
+// Limits of one run: what one UDP_SEGMENT write can carry.
+const (
+	maxRunPackets = 64
+	maxRunBytes   = 65000
+)

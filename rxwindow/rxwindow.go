@@ -1,0 +1,198 @@
+// Package rxwindow keeps what a receiver has of one session, what it misses,
+// and what may be delivered: the receive window of RFC 3208 §3.4.
+//
+// Numbers before next were delivered or given up; numbers from lead on were
+// never heard of. Those in between are each missing, received or lost, in a
+// ring of slots indexed by number. A packet that is next in order does not
+// touch the ring: its user takes it as it is and calls [Window.Advance]. Only
+// what comes early is copied, to buffers of a [Pool].
+package rxwindow
+
+import (
+	"fmt"
+
+	"github.com/gopgm/gopgm/seq"
+)
+
+// State is the state of one number.
+type State uint8
+
+// The states.
+const (
+	Unknown  State = iota // outside the window
+	Missing               // may yet come
+	Received              // buffered
+	Lost                  // given up
+)
+
+// String returns the state in a word.
+func (s State) String() string {
+	switch s {
+	case Unknown:
+		return "unknown"
+	case Missing:
+		return "missing"
+	case Received:
+		return "received"
+	case Lost:
+		return "lost"
+	}
+	return fmt.Sprintf("State(%d)", uint8(s))
+}
+
+// Packet is what a packet brings for its message.
+type Packet struct {
+	Data []byte
+
+	// Of a fragment (RFC 3208 §9.2): the number of the message's first packet,
+	// the place of Data in the message, and the size of the message.
+	Fragment       bool
+	First          seq.Num
+	Offset, Length uint32
+}
+
+// Window is the receive window of one session. It is not safe for concurrent
+// use.
+type Window struct {
+	pool  *Pool
+	limit int // numbers from next on that the window may hold, a power of two
+	slots []slot
+
+	next, lead seq.Num
+	held       []byte // the buffer of the packet delivered last
+}
+
+type slot struct {
+	packet Packet
+	state  State
+	cause  uint8
+}
+
+// New returns an empty window that starts at number next and holds at most
+// limit numbers, a power of two. Its memory grows with what is out of order.
+func New(pool *Pool, limit int, next seq.Num) Window {
+	return Window{pool: pool, limit: limit, next: next, lead: next}
+}
+
+// Next returns the number to deliver next.
+func (w *Window) Next() seq.Num { return w.next }
+
+// Lead returns the number after the newest one heard of.
+func (w *Window) Lead() seq.Num { return w.lead }
+
+// Reach returns the number after the last one the window can take now.
+func (w *Window) Reach() seq.Num { return w.next.Add(w.limit) }
+
+// State returns the state of number n.
+func (w *Window) State(n seq.Num) State {
+	if n.Before(w.next) || !n.Before(w.lead) {
+		return Unknown
+	}
+	return w.slot(n).state
+}
+
+func (w *Window) slot(n seq.Num) *slot { return &w.slots[uint32(n)&uint32(len(w.slots)-1)] }
+
+// Extend makes all numbers from Lead up to, but not including, end missing, as
+// far as they are in reach. It returns the first and how many they are.
+func (w *Window) Extend(end seq.Num) (first seq.Num, n int) {
+	first = w.lead
+	n = seq.Min(end, w.Reach()).Sub(first)
+	if n <= 0 {
+		return first, 0
+	}
+	w.grow(first.Add(n).Sub(w.next))
+	for w.lead = first; w.lead != first.Add(n); w.lead++ {
+		w.slot(w.lead).state = Missing
+	}
+	return first, n
+}
+
+func (w *Window) grow(span int) {
+	if span <= len(w.slots) {
+		return
+	}
+	size := max(64, 2*len(w.slots))
+	for size < span {
+		size *= 2
+	}
+	old := *w
+	w.slots = make([]slot, size)
+	for n := old.next; n != old.lead; n++ {
+		*w.slot(n) = *old.slot(n)
+	}
+}
+
+// Store keeps a copy of p as number n, which must be missing. It reports false,
+// and leaves n missing, if the pool has no room, unless it must.
+func (w *Window) Store(n seq.Num, p *Packet, must bool) bool {
+	b := w.pool.get(len(p.Data), must)
+	if b == nil {
+		return false
+	}
+	copy(b, p.Data)
+	s := w.slot(n)
+	s.packet = *p
+	s.packet.Data = b
+	s.state = Received
+	return true
+}
+
+// Lose gives up number n, which must be missing, for a reason that Head will
+// return.
+func (w *Window) Lose(n seq.Num, cause uint8) {
+	s := w.slot(n)
+	s.state, s.cause = Lost, cause
+}
+
+// Head returns the state of the number to deliver next: Unknown if there is
+// none. The packet is nil unless it was received, and is valid until the next
+// call of Advance.
+func (w *Window) Head() (state State, p *Packet, cause uint8) {
+	if w.next == w.lead {
+		return Unknown, nil, 0
+	}
+	s := w.slot(w.next)
+	if s.state == Received {
+		p = &s.packet
+	}
+	return s.state, p, s.cause
+}
+
+// Advance ends the business of the number to deliver next. The data of its
+// packet, if it was buffered, stays valid until the next call of Release.
+func (w *Window) Advance() {
+	w.Release()
+	if w.next != w.lead {
+		s := w.slot(w.next)
+		if s.state == Received {
+			w.held = s.packet.Data
+		}
+		*s = slot{}
+	} else {
+		w.lead++
+	}
+	w.next++
+}
+
+// Release gives the buffer of the packet delivered last back to the pool.
+func (w *Window) Release() {
+	if w.held != nil {
+		w.pool.put(w.held)
+		w.held = nil
+	}
+}
+
+// Skip moves an empty window on to number n.
+func (w *Window) Skip(n seq.Num) { w.next, w.lead = n, n }
+
+// Close gives all buffers back to the pool.
+func (w *Window) Close() {
+	w.Release()
+	for ; w.next != w.lead; w.next++ {
+		if s := w.slot(w.next); s.state == Received {
+			w.pool.put(s.packet.Data)
+		}
+	}
+	w.slots = nil
+}
