@@ -1,0 +1,173 @@
+package pgm
+
+import (
+	"bytes"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/gopgm/gopgm/mono"
+)
+
+// hotPath drives a message through both machines: sent, in runs, and received
+// in order.
+type hotPath struct {
+	src   *Source
+	rcv   *Receiver
+	now   mono.Time
+	msg   []byte
+	queue int
+	run   []byte
+}
+
+func newHotPath(tb testing.TB, size int) *hotPath {
+	p := newPair(tb, SourceConfig{Rate: 1e12, Burst: 1 << 20, WindowPackets: 4096, WindowBytes: 4 << 20, MaxBacklog: 1 << 20}, ReceiverConfig{})
+	p.send("first")
+	return &hotPath{src: p.src, rcv: p.rcv, now: p.now, msg: bytes.Repeat([]byte{7}, size)}
+}
+
+// send sends n messages and moves the runs to the receiver, as a GRO read would.
+func (h *hotPath) send(tb testing.TB, n int) (delivered int) {
+	for range n {
+		if _, _, err := h.src.Send(h.now, h.msg); err != nil {
+			tb.Fatal(err)
+		}
+	}
+	for {
+		h.now += 1000
+		tx, ok := h.src.NextTransmit(h.now)
+		if !ok {
+			break
+		}
+		h.run = h.run[:0]
+		for _, d := range tx.Data {
+			h.run = append(h.run, d...)
+		}
+		seg := tx.Segment
+		h.src.Sent(h.now, tx.Packets)
+		for run := h.run; len(run) > 0; {
+			pkt := run[:min(seg, len(run))]
+			run = run[len(pkt):]
+			h.rcv.HandlePacket(h.now, sourceAddr, groupAddr, pkt)
+			for {
+				if _, ok := h.rcv.NextEvent(); !ok {
+					break
+				}
+				delivered++
+			}
+		}
+	}
+	return delivered
+}
+
+// TestAllocs asserts that sending and receiving in order allocate nothing, with
+// and without fragments.
+func TestAllocs(t *testing.T) {
+	for _, size := range []int{0, 100, 1400, 20000} {
+		h := newHotPath(t, size)
+		h.send(t, 16)
+		if n := testing.AllocsPerRun(200, func() {
+			if got := h.send(t, 16); got != 16 {
+				t.Fatalf("delivered %d of 16", got)
+			}
+		}); n != 0 {
+			t.Errorf("%d bytes: %v allocs per 16 messages, want 0", size, n)
+		}
+	}
+}
+
+// TestRepairAllocs asserts that neither loss nor repair allocates, once the
+// tables have grown.
+func TestRepairAllocs(t *testing.T) {
+	p := newPair(t, SourceConfig{Rate: 1e12, WindowPackets: 64, WindowBytes: 1 << 20}, ReceiverConfig{})
+	out, run := 0, make([]byte, 0, 1<<17)
+	step := func() {
+		for range 16 {
+			p.src.Send(p.now, run[:1000])
+		}
+		for range 400 {
+			p.now += 100_000
+			p.src.HandleTimeout(p.now)
+			p.rcv.HandleTimeout(p.now)
+			for {
+				tx, ok := p.src.NextTransmit(p.now)
+				if !ok {
+					break
+				}
+				b := run[:0]
+				for _, d := range tx.Data {
+					b = append(b, d...)
+				}
+				seg := tx.Segment
+				p.src.Sent(p.now, tx.Packets)
+				for len(b) > 0 {
+					pkt := b[:min(seg, len(b))]
+					b = b[len(pkt):]
+					if out++; out%3 != 0 {
+						p.rcv.HandlePacket(p.now, sourceAddr, groupAddr, pkt)
+					}
+					for {
+						if _, ok := p.rcv.NextEvent(); !ok {
+							break
+						}
+					}
+				}
+			}
+			for {
+				tx, ok := p.rcv.NextTransmit(p.now)
+				if !ok {
+					break
+				}
+				p.src.HandlePacket(p.now, receiverAddr, tx.Data[0])
+			}
+		}
+	}
+	step()
+	if n := testing.AllocsPerRun(50, step); n != 0 {
+		t.Errorf("%v allocs per 16 messages, a third of the packets lost, want 0", n)
+	}
+	if st := p.rcv.Stats(); st.Repairs == 0 || st.Lost != 0 {
+		t.Errorf("%d repairs, %d lost: the test tests nothing", st.Repairs, st.Lost)
+	}
+}
+
+func BenchmarkMessage(b *testing.B) {
+	for _, bb := range []struct {
+		name string
+		size int
+	}{{"100B", 100}, {"1400B", 1400}, {"20kB", 20000}} {
+		b.Run(bb.name, func(b *testing.B) {
+			h := newHotPath(b, bb.size)
+			b.SetBytes(int64(bb.size))
+			b.ReportAllocs()
+			for b.Loop() {
+				h.send(b, 1)
+			}
+		})
+	}
+}
+
+func BenchmarkSend(b *testing.B) {
+	for _, bb := range []struct {
+		name string
+		size int
+	}{{"100B", 100}, {"1400B", 1400}} {
+		b.Run(bb.name, func(b *testing.B) {
+			s, err := NewSource(1, SourceConfig{TSI: testTSI, Addr: sourceAddr, Group: groupAddr, Rand: rand.NewPCG(1, 1), Rate: 1e12, Burst: 1 << 20})
+			if err != nil {
+				b.Fatal(err)
+			}
+			msg, now, n := make([]byte, bb.size), mono.Time(1), 0
+			b.SetBytes(int64(bb.size))
+			b.ReportAllocs()
+			for b.Loop() {
+				s.Send(now, msg)
+				if n++; n%44 == 0 {
+					now += 10000
+					for tx, ok := s.NextTransmit(now); ok; tx, ok = s.NextTransmit(now) {
+						s.Sent(now, tx.Packets)
+					}
+				}
+			}
+		})
+	}
+}
