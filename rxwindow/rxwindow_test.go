@@ -1,0 +1,162 @@
+package rxwindow
+
+import (
+	"bytes"
+	"fmt"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/gopgm/gopgm/seq"
+)
+
+// model is a window as a map, obviously right.
+type model struct {
+	state      map[seq.Num]State
+	data       map[seq.Num][]byte
+	next, lead seq.Num
+}
+
+// TestModel runs random operations on a window and a map side by side, across
+// the end of the number space.
+func TestModel(t *testing.T) {
+	for seed := range uint64(200) {
+		t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) {
+			rng := rand.New(rand.NewPCG(seed, 0))
+			next := seq.Num(0xffffffff - rng.Uint32N(200))
+			limit := 1 << (1 + rng.IntN(8))
+			pool := NewPool(1 << (8 + rng.IntN(10)))
+			w := New(pool, limit, next)
+			m := model{map[seq.Num]State{}, map[seq.Num][]byte{}, next, next}
+			for step := range 3000 {
+				n := m.next.Add(rng.IntN(limit + 2))
+				switch op := rng.IntN(10); {
+				case op < 2:
+					first, count := w.Extend(n)
+					want := max(seq.Min(n, m.next.Add(limit)).Sub(m.lead), 0)
+					if first != m.lead || count != want {
+						t.Fatalf("step %d: Extend(%d) = %d, %d, want %d, %d", step, n, first, count, m.lead, want)
+					}
+					for ; want > 0; want-- {
+						m.state[m.lead] = Missing
+						m.lead++
+					}
+				case op < 6:
+					if m.state[n] != Missing {
+						break
+					}
+					b := make([]byte, rng.IntN(1+rng.IntN(3000)))
+					for i := range b {
+						b[i] = byte(rng.Uint32())
+					}
+					must := rng.IntN(20) == 0
+					used := pool.Used()
+					ok := w.Store(n, &Packet{Data: b}, must)
+					if !ok && (must || used+4096 <= pool.limit && len(b) <= 4096) {
+						t.Fatalf("step %d: Store refused with %d of %d bytes used", step, used, pool.limit)
+					}
+					if ok {
+						m.state[n], m.data[n] = Received, bytes.Clone(b)
+						b = append(b[:0], make([]byte, len(b))...) // the window has its own copy
+					}
+				case op < 7:
+					if m.state[n] == Missing {
+						w.Lose(n, byte(step))
+						m.state[n], m.data[n] = Lost, []byte{byte(step)}
+					}
+				default:
+					state, p, cause := w.Head()
+					if state != m.state[m.next] {
+						t.Fatalf("step %d: Head = %v, want %v", step, state, m.state[m.next])
+					}
+					if state == Lost && cause != m.data[m.next][0] {
+						t.Fatalf("step %d: cause %d", step, cause)
+					}
+					if state == Missing {
+						break
+					}
+					w.Advance()
+					if state == Received && !bytes.Equal(p.Data, m.data[m.next]) && p.Data != nil {
+						t.Fatalf("step %d: packet %d = %x, want %x", step, m.next, p.Data, m.data[m.next])
+					}
+					delete(m.state, m.next)
+					delete(m.data, m.next)
+					m.next++
+					m.lead = seq.Max(m.lead, m.next)
+				}
+				if w.Next() != m.next || w.Lead() != m.lead {
+					t.Fatalf("step %d: window %d to %d, want %d to %d", step, w.Next(), w.Lead(), m.next, m.lead)
+				}
+				for i := -2; i < limit+2; i++ {
+					n := m.next.Add(i)
+					if got, want := w.State(n), m.state[n]; got != want {
+						t.Fatalf("step %d: State(%d) = %v, want %v", step, n, got, want)
+					}
+				}
+			}
+			w.Close()
+			if pool.Used() != 0 {
+				t.Errorf("%d bytes still in use after Close", pool.Used())
+			}
+		})
+	}
+}
+
+// TestHeldUntilRelease checks that delivered data stays while its user looks at
+// it, and that its buffer is used again after that.
+func TestHeldUntilRelease(t *testing.T) {
+	pool := NewPool(2 * 128)
+	w := New(pool, 8, 10)
+	w.Extend(14)
+	for n := seq.Num(10); n < 12; n++ {
+		if !w.Store(n, &Packet{Data: []byte{byte(n)}}, false) {
+			t.Fatalf("Store(%d) refused", n)
+		}
+	}
+	if w.Store(12, &Packet{Data: []byte{12}}, false) {
+		t.Fatal("Store(12) went beyond the pool's limit")
+	}
+	_, p, _ := w.Head()
+	data := p.Data
+	w.Advance()
+	if w.Store(12, &Packet{Data: []byte{12}}, false) {
+		t.Error("the buffer of a packet in its user's hands was used again")
+	}
+	if data[0] != 10 {
+		t.Errorf("delivered data changed to %d", data[0])
+	}
+	w.Release()
+	if !w.Store(12, &Packet{Data: []byte{12}}, false) {
+		t.Error("the buffer was not given back")
+	}
+}
+
+// TestPoolBounds takes buffers of random sizes and gives some back: the pool
+// never holds more than its limit, in use and idle together.
+func TestPoolBounds(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 1))
+	p := NewPool(100_000)
+	var out [][]byte
+	for range 100_000 {
+		if rng.IntN(2) == 0 {
+			size := rng.IntN(1 << rng.IntN(17))
+			if b := p.get(size, false); b != nil {
+				if len(b) != size {
+					t.Fatalf("get(%d) has length %d", size, len(b))
+				}
+				out = append(out, b)
+			}
+		} else if n := len(out); n > 0 {
+			i := rng.IntN(n)
+			p.put(out[i])
+			out[i] = out[n-1]
+			out = out[:n-1]
+		}
+		used := 0
+		for _, b := range out {
+			used += cap(b)
+		}
+		if p.Used() != used || p.used+p.idle > p.limit {
+			t.Fatalf("used %d, want %d; idle %d; limit %d", p.Used(), used, p.idle, p.limit)
+		}
+	}
+}
