@@ -11,6 +11,7 @@ type loss struct {
 	open  bool
 	first seq.Num
 	cause Cause
+	more  bool // it ends amid a message whose other packets will follow
 }
 
 // assembly is a message of which some fragments, in order, have come
@@ -41,7 +42,7 @@ func (s *session) next(ev *Event) bool {
 			}
 			s.advance()
 		default:
-			if s.loss.open {
+			if s.loss.open && !s.loss.more {
 				return s.reportLoss(ev)
 			}
 			return s.nextEnd(ev, n)
@@ -97,6 +98,7 @@ func (s *session) take(ev *Event, n seq.Num, p *rxwindow.Packet) (done, ok bool)
 	if int64(p.Length) > int64(s.r.cfg.MaxMessage) {
 		a.refused = true
 		s.beginLoss(n, CauseSize)
+		s.loss.more = true
 		s.advance()
 		return false, false
 	}
@@ -122,6 +124,7 @@ func (s *session) orphan(ev *Event, n seq.Num, p *rxwindow.Packet) (done, ok boo
 	if !s.beginLoss(n, why) {
 		return true, s.reportLoss(ev)
 	}
+	s.loss.more = int(p.Offset)+len(p.Data) < int(p.Length)
 	s.advance()
 	return false, false
 }
@@ -131,6 +134,7 @@ func (s *session) orphan(ev *Event, n seq.Num, p *rxwindow.Packet) (done, ok boo
 // another loss must be reported first.
 func (s *session) beginLoss(n seq.Num, why Cause) bool {
 	if s.loss.open {
+		s.loss.more = false
 		return s.loss.cause == why
 	}
 	s.loss = loss{open: true, first: n, cause: why}
@@ -152,6 +156,8 @@ func (s *session) nextEnd(ev *Event, n seq.Num) bool {
 	}
 	if s.apdu.open {
 		s.beginLoss(n, CauseEnd)
+	}
+	if s.loss.open {
 		return s.reportLoss(ev)
 	}
 	if s.joining {
