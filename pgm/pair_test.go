@@ -54,8 +54,12 @@ func newPair(t testing.TB, sc SourceConfig, rc ReceiverConfig) *pair {
 
 // flush moves packets both ways until there are none.
 func (p *pair) flush() {
+	steps := 0
 	for moved := true; moved; {
 		moved = false
+		if steps++; steps > 1000 {
+			p.t.Fatalf("no end of packets; the last are %q", p.log[len(p.log)-10:])
+		}
 		for {
 			tx, ok := p.src.NextTransmit(p.now)
 			if !ok {

@@ -1,0 +1,105 @@
+package main
+
+import (
+	"io"
+	"math/rand/v2"
+	"time"
+
+	"github.com/gopgm/gopgm/internal/cli"
+	"github.com/gopgm/gopgm/pgm"
+	"github.com/gopgm/gopgm/pgmnet"
+)
+
+const usage = `
+Usage: pgmrecv [flags]
+
+Receives what pgmsend, or another PGM sender, sends to a multicast group, and
+prints the messages, a line each. With --output it receives files. It ends when
+it has what --count asks for, after --timeout, or when interrupted.
+
+  pgmrecv                                     on this machine only
+  pgmrecv -n "eth0;239.192.0.1"               on the network of eth0
+  pgmrecv -n "eth0;239.192.0.1" -o incoming --count 1
+
+Exit code: 0 complete, 1 error, 2 usage, 3 something was lost for good.
+`
+
+// options are what the command line asks for.
+type options struct {
+	*cli.Flags
+	join    bool
+	raw     bool
+	output  string
+	count   uint64
+	timeout cli.Duration
+	drop    cli.Percent
+	seed    uint64
+}
+
+func parse(args []string, stdout io.Writer) (o *options, done bool, err error) {
+	o = &options{Flags: cli.NewFlags(name, usage)}
+	f := o.Flags
+	f.IntVar(&f.TPDU, "tpdu", 0, "size of the largest IP packet to take, in `bytes` (default any)")
+	f.Window = 64 << 20
+	f.Var(&f.Window, "window", "memory for data that waits for a repair")
+	f.StringVarP(&o.output, "output", "o", "", "receive files into the directory `DIR`")
+	f.Uint64Var(&o.count, "count", 0, "end after `N` messages, or N files with -o")
+	f.Var(&o.timeout, "timeout", "end after this time")
+	f.BoolVarP(&o.join, "join", "j", false, "ask also for what was sent before this start (default with -o)")
+	f.BoolVar(&o.raw, "raw", false, "write messages unchanged, with nothing between them")
+	f.AddOutput()
+	f.Var(&o.drop, "drop", "for trials: drop this share of the arriving packets at random")
+	f.Uint64Var(&o.seed, "seed", 1, "for trials: `N` decides which packets --drop drops")
+	if done, err = f.Parse(args, stdout); done || err != nil {
+		return o, done, err
+	}
+	switch {
+	case f.NArg() > 0:
+		return o, false, cli.Usagef("unexpected argument %q", f.Arg(0))
+	case o.raw && f.JSON:
+		return o, false, cli.Usagef("--raw and --json contradict each other")
+	case o.raw && o.output != "":
+		return o, false, cli.Usagef("--raw and --output contradict each other")
+	case f.Changed("output") && o.output == "":
+		return o, false, cli.Usagef("--output is empty: want a directory")
+	case f.Changed("count") && o.count == 0:
+		return o, false, cli.Usagef("--count is 0: want at least 1")
+	}
+	if !f.Changed("join") {
+		o.join = o.output != "" // half a file is no use
+	}
+	return o, false, nil
+}
+
+// socket returns the configuration of the sockets.
+func (o *options) socket() pgmnet.Config {
+	c := o.Config
+	if o.drop > 0 {
+		rng := rand.New(rand.NewPCG(o.seed, 0))
+		c.Drop = func([]byte) bool { return 100*rng.Float64() < float64(o.drop) }
+	}
+	return c
+}
+
+// receiver returns the configuration of the engine.
+func (o *options) receiver() pgm.ReceiverConfig {
+	c := pgm.ReceiverConfig{
+		Port:          o.Service,
+		WindowPackets: o.Window.Packets(),
+		BufferBytes:   int(o.Window),
+		MaxMessage:    int(max(o.Window/2, 32<<20)),
+		Join:          o.join,
+	}
+	if o.TPDU > 0 {
+		c.MaxTPDU = o.TPDU - o.Overhead()
+	}
+	return c
+}
+
+// deadline returns when to stop in any case; zero is never.
+func (o *options) deadline(now time.Time) time.Time {
+	if !o.Changed("timeout") {
+		return time.Time{}
+	}
+	return now.Add(time.Duration(o.timeout))
+}

@@ -1,0 +1,106 @@
+package main
+
+import (
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestUsage(t *testing.T) {
+	t.Chdir(t.TempDir())
+	const hint = " (see pgmrecv --help)\n"
+	for _, tt := range []struct {
+		args []string
+		code int
+		want string // on standard error, or a part of it
+	}{
+		{[]string{"--color"}, 2, "pgmrecv: unknown flag: --color" + hint},
+		{[]string{"hello"}, 2, `pgmrecv: unexpected argument "hello"` + hint},
+		{[]string{"--count", "-1"}, 2, `invalid argument "-1" for "--count" flag`},
+		{[]string{"--count", "0"}, 2, "pgmrecv: --count is 0: want at least 1" + hint},
+		{[]string{"--timeout", "never"}, 2, "want a duration such as 2s, 500ms or 1m30s"},
+		{[]string{"--drop", "120"}, 2, "want a percentage from 0 to 100"},
+		{[]string{"--window", "64Mb"}, 2, "want a size in bytes such as 64MB or 64MiB"},
+		{[]string{"--tpdu", "100"}, 2, "pgmrecv: --tpdu is 100: want 176 to 65028 bytes" + hint},
+		{[]string{"--raw", "--json"}, 2, "pgmrecv: --raw and --json contradict each other" + hint},
+		{[]string{"--raw", "-o", "in"}, 2, "pgmrecv: --raw and --output contradict each other" + hint},
+		{[]string{"-o", ""}, 2, "pgmrecv: --output is empty: want a directory" + hint},
+		{[]string{"-n", "nosuch0;239.192.0.1"}, 2, `pgmrecv: network "nosuch0;239.192.0.1": no interface is named nosuch0: there are `},
+		{[]string{"-n", ";10.0.0.1"}, 2, `pgmrecv: network ";10.0.0.1": 10.0.0.1 is not a multicast group`},
+		{[]string{"-o", "missing"}, 1, "pgmrecv: open missing: no such file or directory\n"},
+	} {
+		var stdout, stderr strings.Builder
+		code := run(tt.args, &stdout, &stderr)
+		got := stderr.String()
+		if code != tt.code || !strings.Contains(got, tt.want) || strings.Count(got, "\n") != 1 || stdout.Len() > 0 {
+			t.Errorf("pgmrecv %q = %d, %q, want %d, %q", tt.args, code, got, tt.code, tt.want)
+		}
+	}
+}
+
+func TestInformation(t *testing.T) {
+	for _, tt := range []struct{ arg, want string }{
+		{"--help", "Usage: pgmrecv [flags]"},
+		{"-h", "--timeout duration"},
+		{"--list", "loopback"},
+		{"--version", "pgmrecv "},
+	} {
+		var stdout, stderr strings.Builder
+		code := run([]string{tt.arg}, &stdout, &stderr)
+		if code != 0 || !strings.Contains(stdout.String(), tt.want) || stderr.Len() > 0 {
+			t.Errorf("pgmrecv %s = %d, %q, %q, want %q", tt.arg, code, stdout.String(), stderr.String(), tt.want)
+		}
+	}
+}
+
+func TestReceiverConfig(t *testing.T) {
+	o, _, err := parse([]string{"-s", "7501", "--window", "256MiB", "--tpdu", "1400", "--timeout", "5"}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := o.receiver()
+	if c.Port != 7501 || c.BufferBytes != 256<<20 || c.MaxTPDU != 1372 || c.MaxMessage != 128<<20 || c.Join {
+		t.Errorf("configuration is %+v", c)
+	}
+	now := time.Now()
+	if got := o.deadline(now).Sub(now); got != 5*time.Second {
+		t.Errorf("deadline in %v, want 5s", got)
+	}
+	if o.socket().Drop != nil {
+		t.Error("packets are dropped unasked")
+	}
+
+	for _, tt := range []struct {
+		args []string
+		want bool
+	}{{nil, false}, {[]string{"-j"}, true}, {[]string{"-o", "in"}, true}, {[]string{"-o", "in", "--join=false"}, false}} {
+		o, _, err := parse(tt.args, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if o.receiver().Join != tt.want {
+			t.Errorf("%q: Join is %v, want %v", tt.args, !tt.want, tt.want)
+		}
+	}
+}
+
+func TestDrop(t *testing.T) {
+	o, _, err := parse([]string{"--drop", "5%", "--seed", "7"}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	one, other := o.socket().Drop, o.socket().Drop
+	dropped := 0
+	for range 10000 {
+		a, b := one(nil), other(nil)
+		if a != b {
+			t.Fatal("the same seed drops other packets")
+		}
+		if a {
+			dropped++
+		}
+	}
+	if dropped < 400 || dropped > 600 {
+		t.Errorf("%d of 10000 dropped, want about 500", dropped)
+	}
+}

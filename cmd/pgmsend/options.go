@@ -1,0 +1,77 @@
+package main
+
+import (
+	"io"
+	"time"
+
+	"github.com/gopgm/gopgm/internal/cli"
+	"github.com/gopgm/gopgm/pgm"
+	"github.com/gopgm/gopgm/wire"
+)
+
+const usage = `
+Usage: pgmsend [flags] [MESSAGE...]
+       pgmsend [flags] --file PATH...
+
+Sends each MESSAGE, or files, or else each line of standard input, to all
+members of a multicast group: to pgmrecv, or to any other PGM receiver.
+
+  pgmsend hello                               on this machine only
+  pgmsend -n "eth0;239.192.0.1" hello         on the network of eth0
+  pgmsend -n "eth0;239.192.0.1" -r 500Mb/s --file big.iso --file docs
+
+Exit code: 0 complete, 1 error, 2 usage.
+`
+
+// maxBacklog is how much may wait to be sent: some milliseconds of a fast
+// network. With more, progress would tell of what has not happened yet, and an
+// interrupt would have much to take back.
+const maxBacklog = 1 << 20
+
+// options are what the command line asks for.
+type options struct {
+	*cli.Flags
+	rate   cli.Rate
+	paths  []string
+	linger cli.Duration
+}
+
+func parse(args []string, stdout io.Writer) (o *options, done bool, err error) {
+	o = &options{Flags: cli.NewFlags(name, usage)}
+	f := o.Flags
+	f.VarP(&o.rate, "rate", "r", "limit of all that is sent, such as 200Mb/s or 25MB/s")
+	f.IntVar(&f.TPDU, "tpdu", 1500, "size of the largest IP packet to send, in `bytes`")
+	f.Window = 64 << 20
+	f.Var(&f.Window, "window", "memory for what was sent and can be repaired")
+	f.StringArrayVarP(&o.paths, "file", "f", nil, "send the file or the directory's files at `PATH`; may be repeated")
+	o.linger = cli.Duration(2 * time.Second)
+	f.Var(&o.linger, "linger", "how long to stay for repairs after the last data or request")
+	f.AddOutput()
+	if done, err = f.Parse(args, stdout); done || err != nil {
+		return o, done, err
+	}
+	if len(o.paths) > 0 && f.NArg() > 0 {
+		return o, false, cli.Usagef("both --file and a message (%q): want one of them", f.Arg(0))
+	}
+	if i := o.Config.Interface; !f.Changed("tpdu") && i != nil && i.MTU > 0 {
+		f.TPDU = min(f.TPDU, i.MTU)
+	}
+	return o, false, nil
+}
+
+// source returns the configuration of the engine.
+func (o *options) source() pgm.SourceConfig {
+	return pgm.SourceConfig{
+		Port:          o.Service,
+		MaxTPDU:       o.TPDU - o.Overhead(),
+		Overhead:      o.Overhead(),
+		WindowPackets: o.Window.Packets(),
+		WindowBytes:   int(o.Window),
+		MaxBacklog:    int(min(o.Window/4, maxBacklog)),
+		Rate:          int64(o.rate),
+		Join:          true,
+	}
+}
+
+// maxAlone returns the size of the largest message that is one packet.
+func (o *options) maxAlone() int { return o.TPDU - o.Overhead() - wire.DataHeaderLen }

@@ -1,0 +1,87 @@
+package main
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestUsage(t *testing.T) {
+	t.Chdir(t.TempDir())
+	const hint = " (see pgmsend --help)\n"
+	for _, tt := range []struct {
+		args []string
+		code int
+		want string // on standard error, or a part of it
+	}{
+		{[]string{"--color"}, 2, "pgmsend: unknown flag: --color" + hint},
+		{[]string{"-x"}, 2, "pgmsend: unknown shorthand flag: 'x' in -x" + hint},
+		{[]string{"-r"}, 2, "pgmsend: flag needs an argument: 'r' in -r" + hint},
+		{[]string{"-r", "fast"}, 2, `pgmsend: invalid argument "fast" for "-r, --rate" flag: want a rate such as 200Mb/s (bits) or 25MB/s (bytes)` + hint},
+		{[]string{"--window", "64Mb"}, 2, "want a size in bytes such as 64MB or 64MiB"},
+		{[]string{"--window", "1k"}, 2, "pgmsend: --window is 1.0 kB: want 64KiB to"},
+		{[]string{"--linger", "soon"}, 2, "want a duration such as 2s, 500ms or 1m30s"},
+		{[]string{"--tpdu", "100"}, 2, "pgmsend: --tpdu is 100: want 176 to 65028 bytes" + hint},
+		{[]string{"--tpdu", "65536"}, 2, "pgmsend: --tpdu is 65536: want 176 to 65028 bytes" + hint},
+		{[]string{"-s", "0"}, 2, `pgmsend: invalid argument "0" for "-s, --service" flag: want a port from 1 to 65535` + hint},
+		{[]string{"-s", "65536"}, 2, "want a port from 1 to 65535"},
+		{[]string{"-p", "0"}, 2, `pgmsend: invalid argument "0" for "-p, --port" flag: want a port from 1 to 65535` + hint},
+		{[]string{"-q", "-v"}, 2, "pgmsend: --quiet and --verbose contradict each other" + hint},
+		{[]string{"--file", "a", "hello"}, 2, `pgmsend: both --file and a message ("hello"): want one of them` + hint},
+		{[]string{"-n", "nosuch0;239.192.0.1", "hello"}, 2, `pgmsend: network "nosuch0;239.192.0.1": no interface is named nosuch0: there are `},
+		{[]string{"-n", "192.0.2.99;239.192.0.1", "hello"}, 2, `no interface has the address 192.0.2.99`},
+		{[]string{"-n", ";10.0.0.1", "hello"}, 2, `pgmsend: network ";10.0.0.1": 10.0.0.1 is not a multicast group`},
+		{[]string{"-n", ";everyone", "hello"}, 2, `group "everyone" is not an IP address`},
+		{[]string{"--file", "missing"}, 1, "pgmsend: stat missing: no such file or directory\n"},
+	} {
+		var stdout, stderr strings.Builder
+		code := run(tt.args, strings.NewReader(""), &stdout, &stderr)
+		got := stderr.String()
+		if code != tt.code || !strings.Contains(got, tt.want) || strings.Count(got, "\n") != 1 || stdout.Len() > 0 {
+			t.Errorf("pgmsend %q = %d, %q, want %d, %q", tt.args, code, got, tt.code, tt.want)
+		}
+	}
+}
+
+func TestInformation(t *testing.T) {
+	for _, tt := range []struct{ arg, want string }{
+		{"--help", "Usage: pgmsend [flags] [MESSAGE...]"},
+		{"-h", "--linger duration"},
+		{"--list", "loopback"},
+		{"-i", "mtu"},
+		{"--version", "pgmsend "},
+	} {
+		var stdout, stderr strings.Builder
+		code := run([]string{tt.arg}, strings.NewReader(""), &stdout, &stderr)
+		if code != 0 || !strings.Contains(stdout.String(), tt.want) || stderr.Len() > 0 {
+			t.Errorf("pgmsend %s = %d, %q, %q, want %q", tt.arg, code, stdout.String(), stderr.String(), tt.want)
+		}
+	}
+}
+
+func TestSourceConfig(t *testing.T) {
+	o, _, err := parse([]string{"-n", "127.0.0.1;239.192.0.1", "-s", "7501", "-p", "3056", "-r", "200Mb/s", "--window", "256MiB", "--tpdu", "1400", "hello"}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := o.source()
+	if c.Port != 7501 || o.Config.Port != 3056 || c.Rate != 25e6 || c.WindowBytes != 256<<20 || c.MaxTPDU != 1372 || c.Overhead != 28 {
+		t.Errorf("configuration is %+v, port %d", c, o.Config.Port)
+	}
+	if c.WindowPackets < c.WindowBytes/1372 {
+		t.Errorf("a window of %d bytes has room for %d packets only", c.WindowBytes, c.WindowPackets)
+	}
+	if got := o.maxAlone(); got != 1400-20-8-24 {
+		t.Errorf("maxAlone = %d", got)
+	}
+	if o.Config.Loop {
+		t.Error("Loop is on")
+	}
+
+	o, _, err = parse([]string{"hello"}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c := o.source(); c.MaxTPDU != 1472 || c.Rate != 0 || !o.Config.Loop || !o.Config.Addr.IsLoopback() {
+		t.Errorf("default configuration is %+v, %+v", c, o.Config)
+	}
+}

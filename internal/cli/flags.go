@@ -1,0 +1,135 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+
+	"github.com/spf13/pflag"
+
+	"github.com/gopgm/gopgm/pgmnet"
+)
+
+// Flags are those every tool has.
+type Flags struct {
+	*pflag.FlagSet
+
+	Config  pgmnet.Config // from the flags, once they are parsed
+	Service uint16
+	TPDU    int // bytes of an IP packet; 0: what fits the interface
+	Window  Size
+	JSON    bool
+	Quiet   bool
+	Verbose bool
+
+	name, usage string
+	network     string
+	help        bool
+	list        bool
+	version     bool
+}
+
+// maxPacket is the largest IP packet whose PGM packet the engine takes, and
+// minPacket the smallest, IPv6 or not.
+const (
+	minPacket = 128 + 48
+	maxPacket = 65000 + 28
+)
+
+// NewFlags returns the flags of a tool. The usage opens its help.
+func NewFlags(name, usage string) *Flags {
+	f := &Flags{FlagSet: pflag.NewFlagSet(name, pflag.ContinueOnError), name: name, usage: usage}
+	f.SetOutput(io.Discard) // errors are printed once, by Report
+	f.Usage = func() {}
+	f.SortFlags = false
+	f.StringVarP(&f.network, "network", "n", "", "interface, by name or address or empty, and groups;\nwithout -n nothing leaves this machine: `IFACE;GROUP[,GROUP]`")
+	f.Service, f.Config.Port = 7500, pgmnet.DefaultPort
+	f.VarP((*port)(&f.Service), "service", "s", "data-destination port")
+	f.VarP((*port)(&f.Config.Port), "port", "p", "UDP encapsulation port")
+	f.BoolVarP(&f.Config.Loop, "loop", "l", false, "also reach receivers on this machine")
+	f.BoolVarP(&f.list, "list", "i", false, "list the network interfaces and exit")
+	return f
+}
+
+// AddOutput adds the flags that tell what to print. They come last in the help.
+func (f *Flags) AddOutput() {
+	f.BoolVar(&f.JSON, "json", false, "print one JSON object a line")
+	f.BoolVarP(&f.Quiet, "quiet", "q", false, "print no progress and no summary")
+	f.BoolVarP(&f.Verbose, "verbose", "v", false, "log what happens")
+	f.BoolVar(&f.version, "version", false, "print the version and exit")
+	f.BoolVarP(&f.help, "help", "h", false, "print this help and exit")
+}
+
+// Parse parses the arguments. When they ask for help, the version or the
+// interfaces it prints that to w and returns done.
+func (f *Flags) Parse(args []string, w io.Writer) (done bool, err error) {
+	if err := f.FlagSet.Parse(args); err != nil {
+		return false, &UsageError{err}
+	}
+	switch {
+	case f.help:
+		const obvious = "[=true|false]"
+		flags := strings.ReplaceAll(f.FlagUsages(), obvious, strings.Repeat(" ", len(obvious)))
+		_, err := fmt.Fprintf(w, "%s\n\nFlags:\n%s", strings.TrimSpace(f.usage), flags)
+		return true, err
+	case f.version:
+		_, err := fmt.Fprintln(w, Version(f.name))
+		return true, err
+	case f.list:
+		return true, list(w)
+	}
+	return false, f.check()
+}
+
+func (f *Flags) check() (err error) {
+	switch {
+	case f.Quiet && f.Verbose:
+		return Usagef("--quiet and --verbose contradict each other")
+	case f.Changed("tpdu") && (f.TPDU < minPacket || f.TPDU > maxPacket):
+		return Usagef("--tpdu is %d: want %d to %d bytes", f.TPDU, minPacket, maxPacket)
+	case f.Changed("window") && (f.Window < minWindow || f.Window > maxWindow):
+		return Usagef("--window is %v: want %v to %v", f.Window, Size(minWindow), Size(maxWindow))
+	case f.Changed("network"):
+		f.Config.Network, err = pgmnet.ParseNetwork(f.network)
+	default:
+		f.Config.Network = pgmnet.Loopback()
+		f.Config.Loop = true
+		if f.Config.Network.Interface == nil {
+			err = errors.New("no loopback interface: name another with --network")
+		}
+	}
+	if err != nil {
+		return &UsageError{err}
+	}
+	return nil
+}
+
+// Overhead returns how many bytes IP and UDP add to a packet.
+func (f *Flags) Overhead() int {
+	if f.Config.Addr.Is6() {
+		return 48
+	}
+	return 28
+}
+
+// SetLogger logs to w what the flags ask for.
+func (f *Flags) SetLogger(w io.Writer) *slog.Logger {
+	f.Config.Logger = Logger(w, f.Quiet, f.Verbose)
+	return f.Config.Logger
+}
+
+// list prints the network interfaces.
+func list(w io.Writer) error {
+	all, err := pgmnet.Interfaces()
+	if err != nil {
+		return err
+	}
+	for _, i := range all {
+		if _, err := fmt.Fprintln(w, i); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,208 @@
+package sim
+
+import (
+	"bytes"
+	"fmt"
+
+	"github.com/gopgm/gopgm/mono"
+	"github.com/gopgm/gopgm/pgm"
+	"github.com/gopgm/gopgm/seq"
+	"github.com/gopgm/gopgm/wire"
+)
+
+// audit checks what one receiver reports about one source.
+type audit struct {
+	ledger *ledger
+	cfg    *pgm.ReceiverConfig
+
+	open     bool
+	final    bool // ended for good: no later join
+	joined   bool // ever
+	complete bool // a loss is a failure
+	began    seq.Num
+	next     seq.Num
+
+	// What the first packet that the receiver took in lets it begin with.
+	heard  bool
+	latest seq.Num
+
+	got []uint64 // bit set of the numbers whose data the receiver took in
+
+	messages, bytes, lost uint64
+	causes                [pgm.CausePassive + 1]uint64
+	end                   mono.Time // of the last message
+}
+
+// hear notes a packet of the source that the receiver took in.
+func (a *audit) hear(p *packet) {
+	if k := p.kind(); k == wire.TypeODATA || k == wire.TypeRDATA {
+		i := p.sqn().Sub(a.ledger.first)
+		for len(a.got) <= i/64 {
+			a.got = append(a.got, 0)
+		}
+		a.got[i/64] |= 1 << (i % 64)
+	}
+	if a.heard {
+		return
+	}
+	switch p.kind() {
+	case wire.TypeODATA:
+		a.heard, a.latest = true, p.sqn()
+	case wire.TypeSPM:
+		a.heard, a.latest = true, p.lead()+1
+	}
+}
+
+// has reports whether the receiver took in packet n.
+func (a *audit) has(n seq.Num) bool {
+	i := n.Sub(a.ledger.first)
+	return i >= 0 && i/64 < len(a.got) && a.got[i/64]&(1<<(i%64)) != 0
+}
+
+// event checks one event. An error says what is wrong with it.
+func (a *audit) event(now mono.Time, ev *pgm.Event) error {
+	if ev.Kind == pgm.EventJoin {
+		return a.join(ev)
+	}
+	if !a.open {
+		return fmt.Errorf("%v without a join", ev.Kind)
+	}
+	switch ev.Kind {
+	case pgm.EventMessage:
+		return a.message(now, ev)
+	case pgm.EventLoss:
+		return a.loss(now, ev)
+	case pgm.EventFin:
+		a.open, a.final = false, true
+		if !a.ledger.closed {
+			return fmt.Errorf("fin of a source that was not closed")
+		}
+		if a.next != a.ledger.next {
+			return fmt.Errorf("fin at %#x, but the source sent up to %#x", uint32(a.next), uint32(a.ledger.next-1))
+		}
+	case pgm.EventReset:
+		a.open, a.final = false, true
+		if !a.ledger.aborted || ev.Code != a.ledger.code {
+			return fmt.Errorf("reset with code %d, but aborted = %v with %d", ev.Code, a.ledger.aborted, a.ledger.code)
+		}
+	case pgm.EventExpired:
+		a.open, a.heard, a.got = false, false, nil
+	default:
+		return fmt.Errorf("unknown event %v", ev.Kind)
+	}
+	return nil
+}
+
+func (a *audit) join(ev *pgm.Event) error {
+	switch l := a.ledger; {
+	case a.open:
+		return fmt.Errorf("joined twice")
+	case a.final:
+		return fmt.Errorf("joined after the end")
+	case ev.First.Before(l.first) || ev.First.After(l.sent):
+		return fmt.Errorf("joined at %#x, but the source has sent %#x up to %#x", uint32(ev.First), uint32(l.first), uint32(l.sent-1))
+	case ev.Syn && ev.First != l.first:
+		return fmt.Errorf("joined at the beginning, %#x, but that is %#x", uint32(ev.First), uint32(l.first))
+	case a.heard && ev.First.After(a.latest) && !l.midway(a.latest, ev.First):
+		return fmt.Errorf("joined at %#x, but had the means to begin at %#x", uint32(ev.First), uint32(a.latest))
+	}
+	a.open, a.joined = true, true
+	a.began, a.next = ev.First, ev.First
+	return nil
+}
+
+// span checks that an event is about the numbers that come next.
+func (a *audit) span(ev *pgm.Event) error {
+	if ev.First != a.next || ev.Last.Before(ev.First) {
+		return fmt.Errorf("%v of %#x..%#x, want it to begin with %#x", ev.Kind, uint32(ev.First), uint32(ev.Last), uint32(a.next))
+	}
+	if !ev.Last.Before(a.ledger.sent) {
+		return fmt.Errorf("%v of %#x..%#x, but %#x was never sent", ev.Kind, uint32(ev.First), uint32(ev.Last), uint32(a.ledger.sent))
+	}
+	a.next = ev.Last + 1
+	return nil
+}
+
+func (a *audit) message(now mono.Time, ev *pgm.Event) error {
+	if err := a.span(ev); err != nil {
+		return err
+	}
+	m := a.ledger.at(ev.First)
+	if m.first != ev.First || m.last != ev.Last {
+		return fmt.Errorf("message of %#x..%#x, but it was sent as %#x..%#x", uint32(ev.First), uint32(ev.Last), uint32(m.first), uint32(m.last))
+	}
+	if !bytes.Equal(m.data, ev.Data) {
+		return fmt.Errorf("message %#x..%#x of %d bytes differs from the %d bytes sent: %s", uint32(ev.First), uint32(ev.Last), len(ev.Data), len(m.data), difference(ev.Data, m.data))
+	}
+	a.messages++
+	a.bytes += uint64(len(m.data))
+	a.end = now
+	return nil
+}
+
+// difference says where two slices first differ.
+func difference(got, want []byte) string {
+	for i := range min(len(got), len(want)) {
+		if got[i] != want[i] {
+			return fmt.Sprintf("at %d % x, want % x", i, got[i:min(i+8, len(got))], want[i:min(i+8, len(want))])
+		}
+	}
+	return "one begins with the other"
+}
+
+func (a *audit) loss(now mono.Time, ev *pgm.Event) error {
+	if err := a.span(ev); err != nil {
+		return err
+	}
+	if ev.Cause == pgm.CauseNone || ev.Cause > pgm.CausePassive {
+		return fmt.Errorf("loss of %#x..%#x with cause %v", uint32(ev.First), uint32(ev.Last), ev.Cause)
+	}
+	n := uint64(ev.Last.Sub(ev.First) + 1)
+	for n := ev.First; !n.After(ev.Last) && ev.Cause != pgm.CauseEnd && ev.Cause != pgm.CauseSize; n++ {
+		if m := a.ledger.at(n); m.first == m.last && a.has(n) {
+			return fmt.Errorf("loss of %#x..%#x, %v, but it took in %#x", uint32(ev.First), uint32(ev.Last), ev.Cause, uint32(n))
+		}
+	}
+	a.lost += n
+	a.causes[ev.Cause] += n
+	if err := a.cause(now, ev); err != nil {
+		return fmt.Errorf("loss of %#x..%#x: cause is %q, but %w", uint32(ev.First), uint32(ev.Last), ev.Cause, err)
+	}
+	midway := ev.Cause == pgm.CauseFragment && a.ledger.at(ev.Last).first.Before(a.began)
+	if a.complete && !midway {
+		return fmt.Errorf("loss of %#x..%#x, %v, without an excuse", uint32(ev.First), uint32(ev.Last), ev.Cause)
+	}
+	return nil
+}
+
+// cause checks that the cause of a loss can be true.
+func (a *audit) cause(now mono.Time, ev *pgm.Event) error {
+	l := a.ledger
+	switch ev.Cause {
+	case pgm.CauseTrail:
+		if !ev.Last.Before(l.trail) {
+			return fmt.Errorf("the window begins at %#x", uint32(l.trail))
+		}
+	case pgm.CauseFragment:
+		for n := ev.First; !n.After(ev.Last); n++ {
+			if m := l.at(n); m.first == m.last {
+				return fmt.Errorf("%#x is a message of one packet", uint32(n))
+			}
+		}
+	case pgm.CauseSize:
+		for n := ev.First; !n.After(ev.Last); n++ {
+			if m := l.at(n); a.cfg.MaxMessage <= 0 || len(m.data) <= a.cfg.MaxMessage {
+				return fmt.Errorf("%#x is of a message of %d bytes", uint32(n), len(m.data))
+			}
+		}
+	case pgm.CauseEnd:
+		if !l.closed && !l.aborted && now < l.gone && a.cfg.PeerExpiry <= 0 {
+			return fmt.Errorf("it did not end")
+		}
+	case pgm.CausePassive:
+		if !a.cfg.Passive {
+			return fmt.Errorf("it is not passive")
+		}
+	}
+	return nil
+}

@@ -1,0 +1,117 @@
+package sim
+
+import (
+	"net/netip"
+
+	"github.com/gopgm/gopgm/mono"
+	"github.com/gopgm/gopgm/pgm"
+)
+
+// receiver drives a pgm.Receiver and checks what it reports.
+type receiver struct {
+	*host
+	index  int
+	cfg    pgm.ReceiverConfig
+	pgm    *pgm.Receiver
+	audits []audit // by source
+}
+
+func (r *receiver) start(now mono.Time) {
+	var err error
+	if r.pgm, err = pgm.NewReceiver(r.cfg); err != nil {
+		r.sim.fail(r.host, nil, "NewReceiver: %v", err)
+		return
+	}
+	r.pump(now, nil)
+}
+
+func (r *receiver) handle(now mono.Time, p *packet) {
+	var group netip.Addr
+	if !p.to.IsValid() {
+		group = p.group
+	}
+	scratch := r.sim.borrow(p)
+	err := r.pgm.HandlePacket(now, p.from.addr, group, scratch)
+	r.sim.handled(r.host, p, err)
+	if src, ok := p.from.machine.(*source); ok && err == nil && !p.bad {
+		r.audits[src.index].hear(p)
+	}
+	r.pump(now, scratch)
+}
+
+func (r *receiver) timeout(now mono.Time) {
+	if r.pgm.NextTimeout() <= now {
+		r.pgm.HandleTimeout(now)
+	}
+	r.pump(now, nil)
+	if at := r.pgm.NextTimeout(); at <= now {
+		r.sim.fail(r.host, nil, "spins: all output was taken, and NextTimeout is %v before now", now.Sub(at))
+	}
+}
+
+func (r *receiver) wake(now mono.Time) mono.Time {
+	if !r.running || r.sim.failed() {
+		return mono.Never
+	}
+	return r.pgm.NextTimeout()
+}
+
+// pump takes out events and packets until there are none. It overwrites
+// scratch, the packet last handled, once the contract lets it.
+func (r *receiver) pump(now mono.Time, scratch []byte) {
+	for n := 0; ; n++ {
+		if n == maxRun {
+			r.sim.fail(r.host, nil, "NextEvent and NextTransmit do not end")
+			return
+		}
+		for r.event(now) {
+		}
+		scribble(scratch)
+		tx, ok := r.pgm.NextTransmit(now)
+		if !ok || r.sim.failed() {
+			break
+		}
+		for _, p := range r.sim.cut(r.host, tx) {
+			if err := r.sniff(p); err != nil {
+				r.sim.fail(r.host, r.sim.byAddr[p.to], "sends %v: %v", p, err)
+			}
+			r.sim.send(r.host, p)
+		}
+	}
+	if n := r.pgm.Stats().Buffered; n > r.cfg.BufferBytes {
+		r.sim.fail(r.host, nil, "buffers %d bytes; the limit is %d", n, r.cfg.BufferBytes)
+	}
+}
+
+// event takes out and checks one event, if there is one.
+func (r *receiver) event(now mono.Time) bool {
+	ev, ok := r.pgm.NextEvent()
+	if !ok || r.sim.failed() {
+		return false
+	}
+	r.sim.trace.event(r.global(now), r.host, &ev)
+	i, ok := r.sim.ids[ev.Source]
+	if !ok {
+		r.sim.fail(r.host, nil, "%v of an unknown source %v", ev.Kind, ev.Source)
+		return false
+	}
+	src, a := r.sim.sources[i], &r.audits[i]
+	if ev.Group != src.cfg.Group {
+		r.sim.fail(r.host, src.host, "%v of group %v, want %v", ev.Kind, ev.Group, src.cfg.Group)
+		return false
+	}
+	was := a.open
+	if err := a.event(r.global(now), &ev); err != nil {
+		r.sim.fail(r.host, src.host, "%v", err)
+		return false
+	}
+	switch {
+	case !was && a.open:
+		r.sim.sessions++
+	case was && !a.open:
+		r.sim.sessions--
+	case ev.Kind == pgm.EventMessage:
+		r.sim.result.Delay.add(r.global(now).Sub(a.ledger.at(ev.First).at))
+	}
+	return true
+}

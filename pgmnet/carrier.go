@@ -1,0 +1,107 @@
+package pgmnet
+
+import (
+	"errors"
+	"log/slog"
+	"net"
+	"net/netip"
+	"time"
+
+	"github.com/gopgm/gopgm/pgm"
+)
+
+// A carrier takes packets to the network and brings those that arrive. Only
+// wait blocks.
+type carrier interface {
+	// send writes a run and reports how many of its packets, from the first
+	// on, the kernel took. It is errFull when the socket has no room for one.
+	send(tx *pgm.Transmit) (packets int, err error)
+
+	// read returns what has arrived, or nothing. It is valid until the next
+	// read.
+	read() ([]datagram, error)
+
+	// wait sleeps until something can be read, or with room until something
+	// can be sent, but no longer than d. It may wake early.
+	wait(d time.Duration, room bool) error
+
+	stats() IOStats
+	close() error
+}
+
+// maxSleep bounds one wait, so that any system can count its units.
+const maxSleep = time.Hour
+
+// errFull means that a socket's send buffer is full.
+var errFull = errors.New("pgmnet: socket full")
+
+// A datagram is one packet, or a run of them that the kernel joined.
+type datagram struct {
+	data    []byte
+	segment int // size of each packet but the last, which may be smaller
+	from    netip.Addr
+	group   netip.Addr // not valid when it came by unicast
+}
+
+// next takes the first packet off d, which has at least one.
+func (d *datagram) next() []byte {
+	n := min(d.segment, len(d.data))
+	pkt := d.data[:n:n]
+	d.data = d.data[n:]
+	return pkt
+}
+
+// sockets says what a carrier has to open: one socket for sending, bound to
+// local, and one for each group to read from. When there are no groups the
+// first is read as well.
+type sockets struct {
+	iface       *net.Interface
+	local       netip.AddrPort
+	groups      []netip.Addr
+	port        uint16 // of the groups, and of every destination
+	hops        int    // of multicast packets
+	dscp        int
+	loop        bool
+	readBuffer  int // of the sockets that are read
+	writeBuffer int
+}
+
+// open opens the sockets in the way asked for.
+func open(s *sockets, mode IO, log *slog.Logger) (carrier, error) {
+	var c carrier
+	var err error
+	if mode != Portable {
+		c, err = openNative(s, mode)
+	}
+	if mode == Portable || mode == Auto && errors.Is(err, errors.ErrUnsupported) {
+		c, err = openPortable(s)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if log != nil {
+		st := c.stats()
+		warnBuffer(log, "receive", st.ReadBufferAsked, st.ReadBuffer, readBufferLimit)
+		warnBuffer(log, "send", st.WriteBufferAsked, st.WriteBuffer, writeBufferLimit)
+	}
+	return c, nil
+}
+
+// warnBuffer logs that a socket buffer is smaller than asked for.
+func warnBuffer(log *slog.Logger, which string, asked, granted int, limit string) {
+	if granted >= asked {
+		return
+	}
+	log.Warn("pgmnet: the system limits the "+which+" buffer, so bursts may be lost: raise the limit or ask for less",
+		"asked", asked, "granted", granted, "limit", limit)
+}
+
+// maxDatagram is the size in bytes that holds any datagram or run of them.
+const maxDatagram = 64 << 10
+
+// What one call sends at most: of UDP_SEGMENT, more packets are refused by
+// older kernels, and more bytes are cut up in software.
+const (
+	maxRunPackets = 64
+	maxRunBytes   = 65000
+)

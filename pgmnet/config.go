@@ -1,0 +1,111 @@
+package pgmnet
+
+import (
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/gopgm/gopgm/pgm"
+)
+
+// DefaultPort is the UDP port used when Config.Port is zero.
+const DefaultPort = 3055
+
+// Config configures the sockets of a Source or Receiver. A zero field means its
+// default.
+type Config struct {
+	// Network says which interface and groups to use. The zero Network is
+	// what ParseNetwork makes of "".
+	Network
+
+	// Port is the UDP port of all packets but those receivers send from. It
+	// has to be the same at the source and its receivers. Default 3055.
+	Port uint16
+
+	// Loop delivers what is sent also to receivers on this host. On a loopback
+	// interface that is always so.
+	Loop bool
+
+	// Hops is the time-to-live of multicast packets, 1 to 255. Default 16.
+	Hops int
+
+	// DSCP is the Differentiated Services codepoint of all packets, 0 to 63.
+	DSCP int
+
+	// ReadBuffer and WriteBuffer are the sizes in bytes to ask for the socket
+	// buffers. ReadBuffer has a default of 16 MiB for each group of a Receiver
+	// and of 1 MiB for a Source, to which only NAKs come. WriteBuffer has a
+	// default of 4 MiB for a Source; a Receiver has the system's. Negative
+	// means the system's default. What was granted is in the stats; less than
+	// asked is logged.
+	ReadBuffer, WriteBuffer int
+
+	// Spin is how long a call that blocks polls the socket before it sleeps.
+	// Default 0: it sleeps at once. Negative means it never sleeps. Polling
+	// takes a whole core and saves the time to wake up, tens of microseconds.
+	Spin time.Duration
+
+	// IO chooses how sockets are read and written. Default Auto.
+	IO IO
+
+	// Logger, if not nil, is told what an administrator should know, such as
+	// a socket buffer smaller than asked for.
+	Logger *slog.Logger
+}
+
+// check reports what is wrong with c.
+func (c *Config) check() error {
+	switch {
+	case c.Hops < 0 || c.Hops > 255:
+		return fmt.Errorf("%w: Hops is %d, want 1 to 255", pgm.ErrConfig, c.Hops)
+	case c.DSCP < 0 || c.DSCP > 63:
+		return fmt.Errorf("%w: DSCP is %d, want 0 to 63", pgm.ErrConfig, c.DSCP)
+	case c.IO >= numIO:
+		return fmt.Errorf("%w: IO is %v", pgm.ErrConfig, c.IO)
+	}
+	return nil
+}
+
+// fill checks c and puts the defaults in place of what is zero. The buffer
+// sizes have other defaults at a source than at a receiver.
+func (c *Config) fill(readBuffer, writeBuffer int) error {
+	if err := c.check(); err != nil {
+		return err
+	}
+	if err := c.Network.fill(); err != nil {
+		return err
+	}
+	if c.Port == 0 {
+		c.Port = DefaultPort
+	}
+	if c.Hops == 0 {
+		c.Hops = 16
+	}
+	if c.ReadBuffer == 0 {
+		c.ReadBuffer = readBuffer
+	}
+	if c.WriteBuffer == 0 {
+		c.WriteBuffer = writeBuffer
+	}
+	c.Loop = c.Loop || c.loopback()
+	return nil
+}
+
+// overhead is how many bytes IP and UDP add to a packet.
+func (c *Config) overhead() int {
+	if c.Addr.Is4() {
+		return 28
+	}
+	return 48
+}
+
+// maxTPDU is the size in bytes of the largest packet that fits the interface
+// unfragmented. A loopback interface counts as Ethernet: its MTU of 64 KiB
+// would make every lost packet a large one.
+func (c *Config) maxTPDU() int {
+	mtu := c.Interface.MTU
+	if mtu == 0 || c.loopback() {
+		mtu = 1500
+	}
+	return min(mtu-c.overhead(), 65000)
+}

@@ -1,0 +1,59 @@
+// Package pgmnet runs the PGM machines of package pgm over UDP multicast: it
+// opens the sockets, reads the clock and carries packets between the two.
+//
+// A [Source] sends messages to a group, a [Receiver] delivers those of every
+// source that sends to its groups:
+//
+//	network, err := pgmnet.ParseNetwork("eth0;239.192.0.1")
+//	...
+//	src, err := pgmnet.NewSource(pgmnet.Config{Network: network}, pgm.SourceConfig{})
+//	...
+//	err = src.Send([]byte("hello"))
+//	err = src.Close(time.Second)
+//
+//	rcv, err := pgmnet.NewReceiver(pgmnet.Config{Network: network}, pgm.ReceiverConfig{})
+//	...
+//	for {
+//		ev, err := rcv.Recv()
+//		if err != nil {
+//			return err
+//		}
+//		if ev.Kind == pgm.EventMessage {
+//			fmt.Printf("%v: %s\n", ev.Source, ev.Data)
+//		}
+//	}
+//
+// # Who does the work
+//
+// The caller's own goroutine does all of it, inside the calls it makes: no
+// goroutine is started and nothing is handed over. Send writes to the kernel
+// before it returns, and Recv returns a slice of the buffer the kernel filled.
+// Repairs, NAKs, heartbeats and every other timer run inside the same calls.
+//
+// So a Source or Receiver must be called often enough. A program that has
+// nothing to send calls [Source.Poll], which answers NAKs meanwhile; one that
+// does not call Recv for long loses what the socket buffer cannot hold, and has
+// to ask for it again. Neither type is safe for concurrent use.
+//
+// # How packets are carried
+//
+// Packets travel in UDP, to one port for all (RFC 3208 leaves it open; 3055
+// by default). On Linux, a run of packets of one size is one system call
+// (UDP_SEGMENT), and so are up to a megabyte of them on the way in (UDP_GRO,
+// recvmmsg). What the kernel lacks is replaced by the next best, see [IO].
+// Elsewhere there is one call for each packet.
+//
+// # Limitations
+//
+//   - Packets are not carried in raw IP (protocol 113).
+//   - NAKs come to a source's address and UDP port. Sources of one host that
+//     share both share the NAKs too: the kernel gives each to one of them.
+//     Give each source of a host a port, or an address, of its own.
+//   - The MTU of the way is not discovered: packets are as large as the
+//     interface of the source allows, unless pgm.SourceConfig says less.
+//   - The zone of an IPv6 link-local address is that of the interface and is
+//     not part of a source's name.
+//   - With the portable implementation a Source that finds the socket full
+//     blocks in the write, whatever its deadline, and timers are as coarse as
+//     the operating system's poll: a millisecond or more.
+package pgmnet

@@ -1,0 +1,186 @@
+package pgmnet
+
+import (
+	"errors"
+	"fmt"
+	"math/bits"
+	"net/netip"
+	"syscall"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/gopgm/gopgm/pgm"
+)
+
+// Where the limits of the socket buffers are set.
+const (
+	readBufferLimit  = "net.core.rmem_max"
+	writeBufferLimit = "net.core.wmem_max"
+)
+
+// native is the carrier for Linux: non-blocking sockets and system calls made
+// directly, on memory that is allocated once.
+type native struct {
+	out   writer
+	buf   reader
+	in    []input
+	polls []unix.PollFd // one for each of in
+	ready uint32        // a bit for each of in that may have something to read
+	waits uint64
+	asked struct{ read, write int }
+}
+
+// An input is a socket to read from.
+type input struct {
+	fd    int
+	group netip.Addr
+}
+
+func openNative(s *sockets, mode IO) (carrier, error) {
+	c := &native{}
+	c.out.fd = -1
+	if err := c.open(s, mode); err != nil {
+		c.close()
+		return nil, err
+	}
+	return c, nil
+}
+
+func (c *native) open(s *sockets, mode IO) error {
+	fd, err := openUnicast(s)
+	if err != nil {
+		return err
+	}
+	c.out.init(fd, s)
+	for _, g := range s.groups {
+		fd, err := openGroup(s, g)
+		if err != nil {
+			return err
+		}
+		c.in = append(c.in, input{fd, g})
+	}
+	if len(s.groups) == 0 {
+		c.in = append(c.in, input{fd: fd})
+	}
+	gro := mode == Auto || mode == GSO
+	for _, in := range c.in {
+		c.polls = append(c.polls, unix.PollFd{Fd: int32(in.fd), Events: unix.POLLIN})
+		if gro && unix.SetsockoptInt(in.fd, unix.IPPROTO_UDP, unix.UDP_GRO, 1) != nil {
+			gro = false
+		}
+	}
+	c.buf.init(mode, gro)
+	gso := (mode == Auto || mode == GSO) && hasSegment(fd)
+	c.out.mode = Mmsg
+	if gso {
+		c.out.mode = GSO
+	} else if mode == Single {
+		c.out.mode = Single
+	}
+	if mode == GSO && !(gro && gso) {
+		return fmt.Errorf("pgmnet: this kernel lacks UDP_SEGMENT or UDP_GRO, choose another I/O mode: %w", errors.ErrUnsupported)
+	}
+	c.asked.read, c.asked.write = max(s.readBuffer, 0), max(s.writeBuffer, 0)
+	return nil
+}
+
+func (c *native) send(tx *pgm.Transmit) (int, error) { return c.out.send(tx) }
+
+// read reads each socket that has something once before any of them again.
+func (c *native) read() ([]datagram, error) {
+	if c.ready == 0 {
+		if len(c.in) == 1 {
+			c.ready = 1 // the read itself will tell
+		} else if err := c.poll(0); err != nil {
+			return nil, err
+		}
+	}
+	for c.ready != 0 {
+		in := &c.in[bits.TrailingZeros32(c.ready)]
+		c.ready &= c.ready - 1
+		ds, err := c.buf.read(in)
+		if err != nil || len(ds) > 0 {
+			return ds, err
+		}
+	}
+	return nil, nil
+}
+
+func (c *native) wait(d time.Duration, room bool) error {
+	d = min(d, maxSleep)
+	if d > 0 && d < 10*time.Millisecond {
+		// A protocol timer. By default Linux lets a thread sleep 50 µs longer
+		// than asked; the setting is the thread's own, so it is made each time.
+		syscall.RawSyscall(unix.SYS_PRCTL, unix.PR_SET_TIMERSLACK, 1, 0)
+	}
+	if room {
+		// The caller is a source: its one socket is both read and written.
+		c.polls[0].Events |= unix.POLLOUT
+	}
+	c.waits++
+	err := c.poll(d)
+	c.polls[0].Events &^= unix.POLLOUT
+	return err
+}
+
+// poll finds out which sockets can be read, and waits for one no longer than d.
+func (c *native) poll(d time.Duration) error {
+	ts := unix.NsecToTimespec(int64(d))
+	n, _, errno := syscall.Syscall6(unix.SYS_PPOLL, uintptr(unsafe.Pointer(&c.polls[0])), uintptr(len(c.polls)),
+		uintptr(unsafe.Pointer(&ts)), 0, 0, 0)
+	switch {
+	case errno == unix.EINTR || errno == 0 && n == 0:
+		return nil
+	case errno != 0:
+		return fmt.Errorf("pgmnet: ppoll: %w", errno)
+	}
+	for i := range c.polls {
+		if c.polls[i].Revents&^unix.POLLOUT != 0 {
+			c.ready |= 1 << i
+		}
+	}
+	return nil
+}
+
+func (c *native) stats() IOStats {
+	s := IOStats{
+		SendMethod:       [...]string{GSO: "UDP_SEGMENT", Mmsg: "sendmmsg", Single: "sendmsg"}[c.out.mode],
+		ReceiveMethod:    "recvmsg",
+		ReadBufferAsked:  c.asked.read,
+		ReadBuffer:       bufferSize(c.in[0].fd, unix.SO_RCVBUF),
+		WriteBufferAsked: c.asked.write,
+		WriteBuffer:      bufferSize(c.out.fd, unix.SO_SNDBUF),
+		Writes:           c.out.writes,
+		Sent:             c.out.sent,
+		Full:             c.out.full,
+		Reads:            c.buf.reads,
+		ReadErrors:       c.buf.errors,
+		Waits:            c.waits,
+		Batches:          c.buf.batches,
+		Truncated:        c.buf.truncated,
+	}
+	if c.buf.gro {
+		s.ReceiveMethod = "UDP_GRO"
+	} else if c.buf.batch {
+		s.ReceiveMethod = "recvmmsg"
+	}
+	for _, in := range c.in {
+		s.Overflow += uint64(dropped(in.fd))
+	}
+	return s
+}
+
+func (c *native) close() error {
+	var errs []error
+	for _, in := range c.in {
+		if in.fd != c.out.fd {
+			errs = append(errs, unix.Close(in.fd))
+		}
+	}
+	if c.out.fd >= 0 {
+		errs = append(errs, unix.Close(c.out.fd))
+	}
+	return errors.Join(errs...)
+}

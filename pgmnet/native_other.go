@@ -1,0 +1,26 @@
+//go:build !linux
+
+package pgmnet
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+)
+
+// openNative reports that there is none for this system.
+func openNative(_ *sockets, mode IO) (carrier, error) {
+	return nil, fmt.Errorf("pgmnet: I/O mode %v on %s: %w", mode, runtime.GOOS, errors.ErrUnsupported)
+}
+
+// onlyJoined has nothing to do: a socket receives only the groups it joined.
+func onlyJoined(fd uintptr, v6 bool) error { return nil }
+
+// bufferUnit is what the system multiplies the size of a socket buffer by.
+const bufferUnit = 1
+
+// Where the limits of the socket buffers are set.
+const (
+	readBufferLimit  = "kern.ipc.maxsockbuf"
+	writeBufferLimit = "kern.ipc.maxsockbuf"
+)

@@ -1,0 +1,126 @@
+package pgmnet
+
+import (
+	"fmt"
+	"syscall"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// batchSize is how many datagrams one recvmmsg takes at most.
+const batchSize = 16
+
+// A reader has the memory that datagrams are received into.
+type reader struct {
+	heads     [batchSize]unix.Mmsghdr
+	names     [batchSize]sockaddr
+	controls  [batchSize]groControl
+	iovs      [batchSize]unix.Iovec
+	datagrams [batchSize]datagram
+	memory    []byte
+
+	gro, batch bool // UDP_GRO, recvmmsg
+	backlog    bool // there was more to read than was read
+
+	reads, batches, truncated, errors uint64
+}
+
+// groControl is the control message with which UDP_GRO tells the packet size.
+type groControl struct {
+	head unix.Cmsghdr
+	size int32
+}
+
+func (r *reader) init(mode IO, gro bool) {
+	r.gro, r.batch = gro, mode != Single
+	r.memory = make([]byte, batchSize*maxDatagram)
+	for i := range r.heads {
+		r.iovs[i].Base = &r.memory[i*maxDatagram]
+		r.iovs[i].SetLen(maxDatagram)
+		h := &r.heads[i].Hdr
+		h.Name = (*byte)(unsafe.Pointer(&r.names[i].raw))
+		h.Iov = &r.iovs[i]
+		h.SetIovlen(1)
+		h.Control = (*byte)(unsafe.Pointer(&r.controls[i]))
+		r.reset(i)
+	}
+}
+
+// reset prepares message i for the next call: the kernel overwrites the
+// lengths.
+func (r *reader) reset(i int) {
+	h := &r.heads[i].Hdr
+	h.Namelen = uint32(unsafe.Sizeof(r.names[i].raw))
+	h.SetControllen(int(unsafe.Sizeof(r.controls[i])))
+	h.Flags = 0
+}
+
+// read takes what has arrived at a socket. When the last read found it empty,
+// it tries one datagram, for the lowest latency; it is when there is more that
+// a batch pays.
+func (r *reader) read(in *input) ([]datagram, error) {
+	n, errno := 1, syscall.Errno(0)
+	r.reads++
+	if r.backlog && r.batch {
+		n, errno = recvmmsg(in.fd, &r.heads)
+		r.backlog = n == batchSize
+	} else {
+		r.heads[0].Len, errno = recvmsg(in.fd, &r.heads[0].Hdr)
+		r.backlog = true
+	}
+	if errno != 0 {
+		return nil, r.failed(errno)
+	}
+	for i := range n {
+		r.take(i, in)
+	}
+	r.batches += uint64(n)
+	return r.datagrams[:n], nil
+}
+
+// failed says what to make of an error of a read.
+func (r *reader) failed(errno syscall.Errno) error {
+	r.backlog = false
+	switch {
+	case errno == unix.EAGAIN || errno == unix.EINTR:
+		return nil
+	case errno == unix.ENOSYS && r.batch:
+		r.batch = false
+		return nil
+	case mayPass(errno):
+		r.errors++
+		return nil
+	}
+	return fmt.Errorf("pgmnet: receive: %w", errno)
+}
+
+// take makes message i, as the kernel filled it, a datagram.
+func (r *reader) take(i int, in *input) {
+	h := &r.heads[i].Hdr
+	size := int(r.heads[i].Len)
+	d := &r.datagrams[i]
+	d.data = r.memory[i*maxDatagram:][:size:size]
+	d.segment = size
+	d.from = r.names[i].addr()
+	d.group = in.group
+	c := &r.controls[i]
+	if uintptr(h.Controllen) >= unsafe.Offsetof(c.size)+unsafe.Sizeof(c.size) &&
+		c.head.Level == unix.IPPROTO_UDP && c.head.Type == unix.UDP_GRO && c.size > 0 {
+		d.segment = int(c.size)
+	}
+	if h.Flags&unix.MSG_TRUNC != 0 {
+		r.truncated++
+	}
+	r.reset(i)
+}
+
+func recvmsg(fd int, h *unix.Msghdr) (uint32, syscall.Errno) {
+	n, _, errno := syscall.RawSyscall6(unix.SYS_RECVMSG, uintptr(fd), uintptr(unsafe.Pointer(h)), unix.MSG_DONTWAIT, 0, 0, 0)
+	return uint32(n), errno
+}
+
+func recvmmsg(fd int, hs *[batchSize]unix.Mmsghdr) (int, syscall.Errno) {
+	n, _, errno := syscall.Syscall6(unix.SYS_RECVMMSG, uintptr(fd), uintptr(unsafe.Pointer(hs)), batchSize, unix.MSG_DONTWAIT, 0, 0)
+	return int(n), errno
+}

@@ -1,0 +1,230 @@
+package pgmnet
+
+import (
+	"net"
+	"net/netip"
+	"os"
+	"time"
+
+	"github.com/gopgm/gopgm/mono"
+	"github.com/gopgm/gopgm/pgm"
+)
+
+// upkeepPackets is how many packets are handled at most before timers are
+// looked at again.
+const upkeepPackets = 256
+
+// Receiver delivers the messages of every source that sends to its groups. It
+// is not safe for concurrent use.
+type Receiver struct {
+	engine   *pgm.Receiver
+	net      carrier // nil once closed
+	clock    clock
+	now      mono.Time // when the clock was last read
+	deadline mono.Time
+	spin     time.Duration
+
+	batch   []datagram // what was read
+	at      int        // which of batch is being handled
+	handled int        // packets since the last upkeep
+	pending pgm.Event  // found by Poll; its Kind is 0 if there is none
+
+	lost uint64  // packets the system refused
+	last IOStats // once closed
+}
+
+// NewReceiver opens the sockets of a receiver and joins its groups. If
+// rc.Rand is nil it is seeded from the system.
+func NewReceiver(cfg Config, rc pgm.ReceiverConfig) (*Receiver, error) {
+	if err := cfg.fill(16<<20, -1); err != nil {
+		return nil, err
+	}
+	if rc.Rand == nil {
+		rc.Rand = newRand()
+	}
+	r := &Receiver{clock: startClock(), deadline: mono.Never, spin: cfg.Spin}
+	var err error
+	if r.engine, err = pgm.NewReceiver(rc); err != nil {
+		return nil, err
+	}
+	r.net, err = open(&sockets{
+		iface:       cfg.Interface,
+		local:       netip.AddrPortFrom(cfg.Addr, 0),
+		groups:      cfg.Receive,
+		port:        cfg.Port,
+		hops:        1, // all that receivers multicast is for their own link
+		dscp:        cfg.DSCP,
+		loop:        cfg.Loop,
+		readBuffer:  cfg.ReadBuffer,
+		writeBuffer: cfg.WriteBuffer,
+	}, cfg.IO, cfg.Logger)
+	if err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+// SetDeadline sets when Recv gives up with os.ErrDeadlineExceeded. The zero
+// time, which is the default, means never.
+func (r *Receiver) SetDeadline(t time.Time) { r.deadline = r.clock.deadline(t) }
+
+// Stats returns the counters.
+func (r *Receiver) Stats() ReceiverStats {
+	st := ReceiverStats{ReceiverStats: r.engine.Stats(), IO: r.last}
+	if r.net != nil {
+		st.IO = r.net.stats()
+	}
+	st.IO.SendErrors = r.lost
+	return st
+}
+
+// Recv blocks until there is an event, and returns it. The event's Data is
+// valid until the next call of a method of r. The error is
+// os.ErrDeadlineExceeded if the deadline has passed and nothing is there,
+// net.ErrClosed, or a failure of a socket.
+func (r *Receiver) Recv() (pgm.Event, error) {
+	if ev, ok := r.next(); ok {
+		return ev, nil
+	}
+	return r.recv(r.deadline)
+}
+
+// TryRecv is Recv without blocking: ok is false if there is no event now.
+func (r *Receiver) TryRecv() (ev pgm.Event, ok bool, err error) {
+	if ev, ok := r.next(); ok {
+		return ev, true, nil
+	}
+	switch ev, err = r.recv(r.now); err {
+	case nil:
+		return ev, true, nil
+	case os.ErrDeadlineExceeded:
+		return ev, false, nil
+	}
+	return ev, false, err
+}
+
+// Poll blocks until there is an event, but no longer than d, and reports
+// whether there is one: the next Recv or TryRecv returns it at once. With
+// d = 0 it looks once.
+func (r *Receiver) Poll(d time.Duration) (ready bool, err error) {
+	if r.pending.Kind == 0 {
+		var ok bool
+		if r.pending, ok = r.next(); !ok {
+			r.pending, err = r.recv(r.clock.now().Add(max(d, 0)))
+		}
+	}
+	if err == os.ErrDeadlineExceeded {
+		err = nil
+	}
+	return r.pending.Kind != 0, err
+}
+
+// Close closes the sockets. Other methods then return net.ErrClosed.
+func (r *Receiver) Close() error {
+	if r.net == nil {
+		return nil
+	}
+	r.last = r.net.stats()
+	err := r.net.close()
+	r.net, r.batch, r.at, r.pending = nil, nil, 0, pgm.Event{}
+	return err
+}
+
+// next handles the packets that were read, until there is an event.
+func (r *Receiver) next() (pgm.Event, bool) {
+	if r.pending.Kind != 0 {
+		ev := r.pending
+		r.pending = pgm.Event{}
+		return ev, true
+	}
+	for {
+		if ev, ok := r.engine.NextEvent(); ok {
+			return ev, true
+		}
+		if r.at >= len(r.batch) {
+			return pgm.Event{}, false
+		}
+		d := &r.batch[r.at]
+		if len(d.data) > 0 {
+			r.handled++
+			r.engine.HandlePacket(r.now, d.from, d.group, d.next())
+			continue
+		}
+		r.at++
+		if r.handled >= upkeepPackets {
+			r.upkeep()
+		}
+	}
+}
+
+// upkeep keeps timers and NAKs going while a long batch is handled.
+func (r *Receiver) upkeep() {
+	r.handled = 0
+	r.now = r.clock.now()
+	if r.engine.NextTimeout() <= r.now {
+		r.engine.HandleTimeout(r.now)
+	}
+	r.transmit() // a failure shows again when the batch is done
+}
+
+// recv is Recv with another deadline; with one that has passed it looks once.
+func (r *Receiver) recv(deadline mono.Time) (pgm.Event, error) {
+	if r.net == nil {
+		return pgm.Event{}, net.ErrClosed
+	}
+	idle := mono.Never // since when there is nothing to read
+	for {
+		if ev, ok := r.next(); ok {
+			return ev, nil
+		}
+		if r.engine.NextTimeout() <= r.now {
+			r.engine.HandleTimeout(r.now)
+			continue
+		}
+		if err := r.transmit(); err != nil {
+			return pgm.Event{}, err
+		}
+		// Timers run only up to here, the time before the read: what the
+		// socket holds by now may be what they wait for.
+		r.now = r.clock.now()
+		var err error
+		if r.batch, err = r.net.read(); err != nil {
+			return pgm.Event{}, err
+		}
+		r.at, r.handled = 0, 0
+		if len(r.batch) > 0 {
+			idle = mono.Never
+			continue
+		}
+		idle = min(idle, r.now)
+		due := r.engine.NextTimeout()
+		if due <= r.now {
+			continue
+		}
+		if r.now >= deadline {
+			return pgm.Event{}, os.ErrDeadlineExceeded
+		}
+		polling := r.spin < 0 || r.now.Sub(idle) < r.spin
+		if d := min(due, deadline).Sub(r.now); !polling && d > shortestSleep {
+			if err := r.net.wait(d, false); err != nil {
+				return pgm.Event{}, err
+			}
+		}
+	}
+}
+
+// transmit sends what the engine has to send. What the network does not take
+// is lost: the engine will ask again.
+func (r *Receiver) transmit() error {
+	for {
+		tx, ok := r.engine.NextTransmit(r.now)
+		if !ok {
+			return nil
+		}
+		n, err := r.net.send(tx)
+		if err != nil && err != errFull && !mayPass(err) {
+			return err
+		}
+		r.lost += uint64(tx.Packets - n)
+	}
+}
