@@ -49,7 +49,7 @@ func (s *script) advance(to mono.Time) {
 		} else {
 			s.now = next
 		}
-		s.table.Expire(s.now)
+		s.table.Expire(s.now, true)
 		if s.table.NextTimeout() <= s.now {
 			s.t.Fatalf("at %v: the deadline stays at %v", s.now, s.table.NextTimeout())
 		}
@@ -66,7 +66,7 @@ func (s *script) untilAsk() []seq.Num {
 			return nil
 		}
 		s.now = next
-		s.table.Expire(s.now)
+		s.table.Expire(s.now, true)
 	}
 	var list [63]seq.Num
 	return slices.Clone(list[:s.table.NextNAK(s.now, list[:])])
@@ -184,6 +184,21 @@ func TestSuppression(t *testing.T) {
 	s.state(8, BackOff)
 }
 
+// TestUnheard does not repeat a NAK while its answer may wait unread.
+func TestUnheard(t *testing.T) {
+	s := newScript(t, fixed())
+	s.table.Miss(s.now, 7, 1)
+	s.untilAsk()
+	s.now += 25 * ms
+	s.table.Miss(s.now, 8, 1)
+	s.now += 11 * ms
+	s.table.Expire(s.now, false)
+	s.state(7, WaitNCF)
+	s.state(8, Ask)
+	s.table.Expire(s.now, true)
+	s.state(7, BackOff)
+}
+
 // TestPassive gives up without asking.
 func TestPassive(t *testing.T) {
 	cfg := fixed()
@@ -211,7 +226,7 @@ func TestScaledIntervals(t *testing.T) {
 	if got := timing.RTT(); got < 45*time.Microsecond || got > 55*time.Microsecond {
 		t.Errorf("round trip %v, want 50µs", got)
 	}
-	for try, want := range []time.Duration{200, 400, 800} {
+	for try, want := range []time.Duration{200, 200, 200, 400, 800} {
 		if got := timing.Data(try); got != want*time.Microsecond {
 			t.Errorf("try %d: NAK_RDATA_IVL %v, want %vµs", try, got, int64(want))
 		}
@@ -306,7 +321,7 @@ func TestModel(t *testing.T) {
 				case 4:
 					table.PeerAsked(now, pick())
 				default:
-					table.Expire(now)
+					table.Expire(now, true)
 					for _, l := range table.TakeLost() {
 						if !want[l.Num] {
 							t.Fatalf("lost %d, which is not missing", l.Num)

@@ -261,8 +261,10 @@ func (t *Table) wait(s *slot, due mono.Time) {
 // NextTimeout returns when Expire must next be called, or mono.Never.
 func (t *Table) NextTimeout() mono.Time { return t.due }
 
-// Expire runs every machine that is due at or before now.
-func (t *Table) Expire(now mono.Time) {
+// Expire runs every machine that is due at or before now. With heard false
+// those that wait for an NCF or for data go on waiting: it may have arrived and
+// not been looked at.
+func (t *Table) Expire(now mono.Time, heard bool) {
 	if now < t.due {
 		return
 	}
@@ -271,7 +273,7 @@ func (t *Table) Expire(now mono.Time) {
 		s := t.slot(n)
 		next := s.next
 		if s.state != Ask {
-			if s.due <= now {
+			if s.due <= now && (heard || s.state == BackOff) {
 				t.expire(now, n, s)
 			}
 			if s.state != None && s.state != Ask {

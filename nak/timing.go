@@ -28,7 +28,8 @@ const (
 	minBackoff   = 10 * time.Microsecond
 	maxBackoff   = time.Second
 	maxGroup     = 1e6
-	maxRetrySpan = 6 // scaled intervals double at most so many times
+	patientTries = 2 // scaled intervals double from the third retry on,
+	maxDoublings = 6 // and so many times at most
 )
 
 // Timing draws the intervals of NAK generation towards one source, from what
@@ -144,7 +145,7 @@ func (t *Timing) scaled(e *estimate, tries int) time.Duration {
 		d = 2 * t.roundTrip()
 	}
 	d = max(d, t.rtt.mean+4*t.rtt.dev, t.cfg.MinInterval)
-	return min(d<<min(tries, maxRetrySpan), t.cfg.MaxInterval)
+	return min(d<<min(max(tries-patientTries, 0), maxDoublings), t.cfg.MaxInterval)
 }
 
 // MeasureGroup takes in how many NCFs were heard for one number until it was

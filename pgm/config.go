@@ -65,12 +65,14 @@ type SourceConfig struct {
 
 	// MinRepair is how long a packet stays in the window at least when the
 	// source adapts its rate: sending stalls rather than retire a packet sooner,
-	// so that a receiver has time to ask. Default 20 ms; negative means none. It
+	// so that a receiver has time to ask, be it
+	// held up for a while. Default 100 ms: the rate is at most WindowBytes in
+	// 100 ms; negative means none. It
 	// does not apply with a fixed Rate.
 	MinRepair time.Duration
 
 	// RepairHold is how long, from the first NAK for a packet, the trailing edge
-	// waits for its repair to succeed when the room is needed. Default 500 ms;
+	// waits for its repair to succeed when the room is needed. Default 1 s;
 	// negative means not at all.
 	RepairHold time.Duration
 
@@ -180,8 +182,8 @@ func (c SourceConfig) withDefaults() (SourceConfig, error) {
 	def(&c.MinRate, 1e6)
 	def(&c.MaxRate, 12.5e9)
 	def(&c.Burst, 65536)
-	def(&c.MinRepair, 20*time.Millisecond)
-	def(&c.RepairHold, 500*time.Millisecond)
+	def(&c.MinRepair, 100*time.Millisecond)
+	def(&c.RepairHold, time.Second)
 	def(&c.AmbientSPM, time.Second)
 	def(&c.HeartbeatMin, 5*time.Millisecond)
 	def(&c.HeartbeatMax, max(5*time.Second, c.HeartbeatMin))

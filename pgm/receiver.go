@@ -157,8 +157,18 @@ func (r *Receiver) remove(s *session) {
 	}
 }
 
-// HandleTimeout runs every timer due at or before now.
-func (r *Receiver) HandleTimeout(now mono.Time) {
+// HandleTimeout runs every timer due at or before now. All packets that had
+// arrived by then should have been handled: one of them may be what a timer
+// waits for.
+func (r *Receiver) HandleTimeout(now mono.Time) { r.expire(now, true) }
+
+// HandleBacklog is HandleTimeout for when packets have arrived that were not
+// handled. It runs only the timers that wait for none of them, so that NAKs are
+// sent for what is newly missing, but not repeated because the answer waits
+// unread; NextTimeout may stay in the past.
+func (r *Receiver) HandleBacklog(now mono.Time) { r.expire(now, false) }
+
+func (r *Receiver) expire(now mono.Time, heard bool) {
 	r.now = max(r.now, now)
 	if r.now < r.due {
 		return
@@ -166,7 +176,7 @@ func (r *Receiver) HandleTimeout(now mono.Time) {
 	r.due = mono.Never
 	for i := 0; i < len(r.order); i++ {
 		s := r.order[i]
-		s.expire(r.now)
+		s.expire(r.now, heard)
 		if s.phase == phaseGone && !s.queued {
 			r.remove(s)
 			i--

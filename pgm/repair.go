@@ -79,7 +79,6 @@ func (s *Source) repair(now mono.Time, n seq.Num) {
 	sl := s.win.Slot(n)
 	if sl.Asked == 0 {
 		sl.Asked = now
-		s.adapt.missed++
 		s.backoff.asked()
 	}
 	if sl.Queued || sl.Repaired != 0 && now.Sub(sl.Repaired) < eliminate {
@@ -88,8 +87,12 @@ func (s *Source) repair(now mono.Time, n seq.Num) {
 		s.backoff.repeated(now, now.Sub(sl.Asked), int(sl.Repeats))
 		return
 	}
+	if sl.Repaired != 0 {
+		s.reask.add(now.Sub(sl.Repaired))
+	}
 	sl.Queued = true
 	s.repairs.push(n)
+	s.adapt.asked(now, max(sl.Sent, sl.Repaired))
 }
 
 // repairRun builds the next run of RDATA, of at most so many bytes or one packet.

@@ -8,9 +8,20 @@ import (
 	"github.com/gopgm/gopgm/txwindow"
 )
 
-// minSettle is how long the trailing edge waits after a repair for another NAK,
-// should that repair be lost too.
-const minSettle = 10 * time.Millisecond
+// reaskTime is how long receivers take to ask again when a repair is lost too:
+// the longest of late, as far as NAKs have shown.
+type reaskTime time.Duration
+
+const (
+	firstReask = 50 * time.Millisecond
+	minReask   = 5 * time.Millisecond
+)
+
+// add takes in how long after a repair another NAK came.
+func (t *reaskTime) add(d time.Duration) { *t = max(reaskTime(d), *t-*t/64) }
+
+// settle returns how long to wait after a repair for another NAK.
+func (t reaskTime) settle() time.Duration { return 2 * max(time.Duration(t), minReask) }
 
 // releaseAt returns when the sent packet in sl may leave the window to make
 // room. The trailing edge does not pass a packet whose repair is under way,
@@ -26,7 +37,7 @@ func (s *Source) releaseAt(sl *txwindow.Slot) mono.Time {
 	bound := sl.Asked.Add(s.cfg.RepairHold)
 	if !sl.Queued {
 		// Receivers wait the longer for a repair the more often it was lost.
-		settle := max(minSettle, 2*sl.Repaired.Sub(sl.Asked))
+		settle := max(s.reask.settle(), 2*sl.Repaired.Sub(sl.Asked))
 		bound = min(bound, sl.Repaired.Add(settle))
 	}
 	return max(t, bound)

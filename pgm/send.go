@@ -85,6 +85,7 @@ func (s *Source) Sent(now mono.Time, n int) {
 		s.stats.SPMs++
 	case runRDATA:
 		s.sentRepairs(now, n)
+		s.adapt.sent += n
 		s.repairLast = true
 		s.heart.sentData(now)
 		s.stats.RDATAPackets += uint64(n)

@@ -72,9 +72,10 @@ func (s *session) timeout() mono.Time {
 	return min(s.naks.NextTimeout(), s.spmrAt, s.heardAt.Add(s.r.cfg.PeerExpiry))
 }
 
-// expire runs every timer due at or before now.
-func (s *session) expire(now mono.Time) {
-	if now >= s.heardAt.Add(s.r.cfg.PeerExpiry) {
+// expire runs every timer due at or before now. With heard false those that
+// wait for a packet go on waiting.
+func (s *session) expire(now mono.Time, heard bool) {
+	if heard && now >= s.heardAt.Add(s.r.cfg.PeerExpiry) {
 		s.expirePeer()
 		return
 	}
@@ -82,7 +83,7 @@ func (s *session) expire(now mono.Time) {
 		s.spmrAt, s.spmrDue = mono.Never, true
 		s.r.sending = true
 	}
-	s.naks.Expire(now)
+	s.naks.Expire(now, heard)
 	if s.naks.Asking() {
 		s.r.sending = true
 	}

@@ -79,8 +79,39 @@ func BenchmarkStream(b *testing.B) {
 	}
 }
 
+// BenchmarkRoundTripFloor is BenchmarkRoundTrip polling, with sockets alone.
+func BenchmarkRoundTripFloor(b *testing.B) {
+	there, back := loopback(b), loopback(b)
+	group := testGroup(1)
+	in1, out1 := openTest(b, there.with(group), Auto), openTest(b, there.with(), Auto)
+	in2, out2 := openTest(b, back.with(group), Auto), openTest(b, back.with(), Auto)
+	await := func(c carrier) (size int) {
+		for {
+			if ds, err := c.read(); err != nil || len(ds) > 0 {
+				return len(ds[0].data)
+			}
+		}
+	}
+	tx := newRun(group, 124, random(124))
+	done := make(chan bool)
+	go func() {
+		tx := tx
+		for await(in1) > 1 {
+			out2.send(&tx)
+		}
+		close(done)
+	}()
+	for b.Loop() {
+		out1.send(&tx)
+		await(in2)
+	}
+	last := newRun(group, 1, []byte{0})
+	out1.send(&last)
+	<-done
+}
+
 // BenchmarkRoundTrip measures a message of 100 bytes there and back, with both
-// ends polling.
+// ends polling or sleeping.
 func BenchmarkRoundTrip(b *testing.B) {
 	for _, spin := range []time.Duration{-1, 0} {
 		b.Run(fmt.Sprintf("spin=%v", spin < 0), func(b *testing.B) {

@@ -21,6 +21,10 @@ type carrier interface {
 	// read.
 	read() ([]datagram, error)
 
+	// drained reports whether the last read returned all that had arrived when
+	// it began.
+	drained() bool
+
 	// wait sleeps until something can be read, or with room until something
 	// can be sent, but no longer than d. It may wake early.
 	wait(d time.Duration, room bool) error

@@ -33,7 +33,7 @@ type Config struct {
 	DSCP int
 
 	// ReadBuffer and WriteBuffer are the sizes in bytes to ask for the socket
-	// buffers. ReadBuffer has a default of 16 MiB for each group of a Receiver
+	// buffers. ReadBuffer has a default of 8 MiB for each group of a Receiver
 	// and of 1 MiB for a Source, to which only NAKs come. WriteBuffer has a
 	// default of 4 MiB for a Source; a Receiver has the system's. Negative
 	// means the system's default. What was granted is in the stats; less than
@@ -47,6 +47,11 @@ type Config struct {
 
 	// IO chooses how sockets are read and written. Default Auto.
 	IO IO
+
+	// Drop, if not nil, is called with every packet that arrives, and drops
+	// those it reports true for: a lossy network, for trials. It must not keep
+	// the packet.
+	Drop func(pkt []byte) bool
 
 	// Logger, if not nil, is told what an administrator should know, such as
 	// a socket buffer smaller than asked for.

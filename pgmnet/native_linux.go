@@ -108,6 +108,8 @@ func (c *native) read() ([]datagram, error) {
 	return nil, nil
 }
 
+func (c *native) drained() bool { return c.ready == 0 && !c.buf.backlog }
+
 func (c *native) wait(d time.Duration, room bool) error {
 	d = min(d, maxSleep)
 	if d > 0 && d < 10*time.Millisecond {

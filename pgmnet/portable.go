@@ -24,6 +24,7 @@ type portable struct {
 	groups  []netip.Addr // of each of in; empty for out
 	poller  poller
 	ready   []bool // for each of in: it may have something to read
+	backlog bool   // the last read may have left something
 	zone    string
 	port    uint16
 	memory  []byte // of the datagram that was read
@@ -198,6 +199,7 @@ func (c *portable) read() ([]datagram, error) {
 		for i, ready := range c.ready {
 			if ready {
 				c.ready[i] = false
+				c.backlog = true
 				return c.readFrom(i)
 			}
 		}
@@ -206,8 +208,11 @@ func (c *portable) read() ([]datagram, error) {
 			return nil, err
 		}
 	}
+	c.backlog = false
 	return nil, nil
 }
+
+func (c *portable) drained() bool { return !c.backlog }
 
 // readFrom takes one datagram. Should it turn out that there was none, as
 // after a wrong UDP checksum, it gives up after a moment.

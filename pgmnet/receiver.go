@@ -29,20 +29,21 @@ type Receiver struct {
 	handled int        // packets since the last upkeep
 	pending pgm.Event  // found by Poll; its Kind is 0 if there is none
 
-	lost uint64  // packets the system refused
-	last IOStats // once closed
+	drop func([]byte) bool // Config.Drop
+	lost uint64            // packets the system refused
+	last IOStats           // once closed
 }
 
 // NewReceiver opens the sockets of a receiver and joins its groups. If
 // rc.Rand is nil it is seeded from the system.
 func NewReceiver(cfg Config, rc pgm.ReceiverConfig) (*Receiver, error) {
-	if err := cfg.fill(16<<20, -1); err != nil {
+	if err := cfg.fill(8<<20, -1); err != nil {
 		return nil, err
 	}
 	if rc.Rand == nil {
 		rc.Rand = newRand()
 	}
-	r := &Receiver{clock: startClock(), deadline: mono.Never, spin: cfg.Spin}
+	r := &Receiver{clock: startClock(), deadline: mono.Never, spin: cfg.Spin, drop: cfg.Drop}
 	var err error
 	if r.engine, err = pgm.NewReceiver(rc); err != nil {
 		return nil, err
@@ -127,6 +128,9 @@ func (r *Receiver) Close() error {
 	r.last = r.net.stats()
 	err := r.net.close()
 	r.net, r.batch, r.at, r.pending = nil, nil, 0, pgm.Event{}
+	for ok := true; ok; { // what is left is not delivered any more
+		_, ok = r.engine.NextEvent()
+	}
 	return err
 }
 
@@ -147,7 +151,9 @@ func (r *Receiver) next() (pgm.Event, bool) {
 		d := &r.batch[r.at]
 		if len(d.data) > 0 {
 			r.handled++
-			r.engine.HandlePacket(r.now, d.from, d.group, d.next())
+			if pkt := d.next(); r.drop == nil || !r.drop(pkt) {
+				r.engine.HandlePacket(r.now, d.from, d.group, pkt)
+			}
 			continue
 		}
 		r.at++
@@ -162,7 +168,7 @@ func (r *Receiver) upkeep() {
 	r.handled = 0
 	r.now = r.clock.now()
 	if r.engine.NextTimeout() <= r.now {
-		r.engine.HandleTimeout(r.now)
+		r.engine.HandleBacklog(r.now)
 	}
 	r.transmit() // a failure shows again when the batch is done
 }
@@ -178,8 +184,11 @@ func (r *Receiver) recv(deadline mono.Time) (pgm.Event, error) {
 			return ev, nil
 		}
 		if r.engine.NextTimeout() <= r.now {
-			r.engine.HandleTimeout(r.now)
-			continue
+			if r.net.drained() {
+				r.engine.HandleTimeout(r.now)
+				continue
+			}
+			r.engine.HandleBacklog(r.now)
 		}
 		if err := r.transmit(); err != nil {
 			return pgm.Event{}, err

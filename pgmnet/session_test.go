@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"math/rand/v2"
 	"net"
 	"net/netip"
 	"os"
@@ -356,5 +357,30 @@ func testLateJoin(t *testing.T, cfg Config) {
 	}
 	if st := s.Stats(); st.RDATAPackets == 0 || st.NAKs == 0 {
 		t.Errorf("no repairs: %+v", st)
+	}
+}
+
+// TestDrop has a tenth of all packets dropped at both ends, and everything
+// delivered all the same.
+func TestDrop(t *testing.T) {
+	for _, mode := range modes() {
+		t.Run(mode.String(), func(t *testing.T) {
+			rng := rand.New(rand.NewPCG(1, uint64(mode)))
+			cfg := testConfig(t, mode)
+			cfg.Drop = func([]byte) bool { return rng.IntN(10) == 0 }
+			r := newTestReceiver(t, cfg, pgm.ReceiverConfig{Join: true})
+			s := newTestSource(t, cfg, pgm.SourceConfig{Join: true})
+			for i := range byte(200) {
+				if err := s.Send([]byte{i}); err != nil {
+					t.Fatal(err)
+				}
+				if ev := pump(t, s, r, pgm.EventMessage); !bytes.Equal(ev.Data, []byte{i}) {
+					t.Fatalf("message %v, want %d", ev.Data, i)
+				}
+			}
+			if st := r.Stats(); st.Repairs == 0 {
+				t.Errorf("no repairs: %+v", st)
+			}
+		})
 	}
 }

@@ -19,6 +19,10 @@ const (
 	// A shorter wait is spent polling: going to sleep takes longer.
 	shortestSleep = 50 * time.Microsecond
 
+	// Queue reads the clock only this often, or when it writes: it takes longer
+	// than to put a small message in the window.
+	tickEvery = 8
+
 	// What one look for NAKs reads at most, so that a flood of them cannot
 	// keep data from being sent.
 	maxReads = 16
@@ -38,11 +42,13 @@ type Source struct {
 	addr     netip.Addr
 	runBytes int // unsent bytes that make a full run
 
-	full    bool      // the socket had no room for the last write
-	served  mono.Time // when NAKs were last looked for
-	written int       // bytes sent since then
-	lost    uint64    // packets the system refused
-	last    IOStats   // once closed
+	drop    func([]byte) bool // Config.Drop
+	queued  uint              // calls of Queue
+	full    bool              // the socket had no room for the last write
+	served  mono.Time         // when NAKs were last looked for
+	written int               // bytes sent since then
+	lost    uint64            // packets the system refused
+	last    IOStats           // once closed
 }
 
 // NewSource opens the sockets of a source and announces it. Of pc, zero fields
@@ -76,6 +82,7 @@ func NewSource(cfg Config, pc pgm.SourceConfig) (*Source, error) {
 		spin:     cfg.Spin,
 		tsi:      pc.TSI,
 		addr:     pc.Addr,
+		drop:     cfg.Drop,
 		runBytes: maxRunBytes - pc.MaxTPDU,
 	}
 	var err error
@@ -131,6 +138,10 @@ func (s *Source) Stats() SourceStats {
 // window until the deadline, pgm.ErrMessageTooLarge or pgm.ErrClosed. What the
 // network had not taken by the deadline is sent by later calls.
 func (s *Source) Send(msg []byte) error {
+	if s.net == nil {
+		return pgm.ErrClosed
+	}
+	s.tick()
 	if err := s.put(msg); err != nil {
 		return err
 	}
@@ -169,10 +180,23 @@ func (s *Source) TrySend(msg []byte) error {
 
 // Queue is Send for many messages in a row: packets wait in the transmit
 // window until there are as many as one system call takes, or until another
-// call sends them. It blocks only while there is no room for msg.
+// call sends them. It blocks only while there is no room for msg. A caller that
+// pauses calls Flush or Poll first.
 func (s *Source) Queue(msg []byte) error {
+	if s.net == nil {
+		return pgm.ErrClosed
+	}
+	if s.queued++; s.queued%tickEvery == 0 {
+		s.tick()
+	}
 	if err := s.put(msg); err != nil {
 		return err
+	}
+	if s.queued%tickEvery != 0 {
+		if !s.fullRun() {
+			return nil
+		}
+		s.tick()
 	}
 	if _, err := s.write(true); err != nil {
 		return err
@@ -252,15 +276,12 @@ func (s *Source) tick() {
 
 // put puts a message in the transmit window, and blocks while there is no room.
 func (s *Source) put(msg []byte) error {
-	if s.net == nil {
-		return pgm.ErrClosed
-	}
-	s.tick()
 	for {
 		_, _, err := s.engine.Send(s.now, msg)
 		if err != pgm.ErrWouldBlock {
 			return err
 		}
+		s.now = s.clock.now()
 		wrote, err := s.write(false)
 		if err != nil {
 			return err
@@ -272,6 +293,12 @@ func (s *Source) put(msg []byte) error {
 			return err
 		}
 	}
+}
+
+// fullRun reports whether as much waits as one system call takes.
+func (s *Source) fullRun() bool {
+	packets, bytes := s.engine.Unsent()
+	return packets >= maxRunPackets || bytes >= s.runBytes
 }
 
 // flush blocks until the network has taken all data.
@@ -295,10 +322,8 @@ func (s *Source) flush() error {
 func (s *Source) write(corked bool) (wrote bool, err error) {
 	s.full = false
 	for {
-		if corked {
-			if packets, bytes := s.engine.Unsent(); packets < maxRunPackets && bytes < s.runBytes {
-				return wrote, nil
-			}
+		if corked && !s.fullRun() {
+			return wrote, nil
 		}
 		tx, ok := s.engine.NextTransmit(s.now)
 		if !ok {
@@ -354,7 +379,9 @@ func (s *Source) serve() (handled bool, err error) {
 		handled, s.idle = true, s.now
 		for i := range ds {
 			for d := &ds[i]; len(d.data) > 0; {
-				s.engine.HandlePacket(s.now, d.from, d.next())
+				if pkt := d.next(); s.drop == nil || !s.drop(pkt) {
+					s.engine.HandlePacket(s.now, d.from, pkt)
+				}
 			}
 		}
 	}

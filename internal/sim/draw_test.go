@@ -128,9 +128,8 @@ func (d dice) source(i, budget int) SourceSpec {
 	}
 
 	// The window: large enough for everything, or not.
-	if !d.wild(0.7) {
-		c.WindowPackets, c.WindowBytes = 65536, 64<<20
-	} else {
+	small := d.wild(0.7)
+	if small {
 		c.WindowPackets = d.from(8, 5000)
 		c.WindowBytes = max(4*tpdu, d.from(20000, 4<<20))
 		load.MaxSize = min(load.MaxSize, c.WindowBytes/4, (c.WindowPackets/2-1)*(tpdu-64))
@@ -169,6 +168,10 @@ func (d dice) source(i, budget int) SourceSpec {
 
 	mean := load.MinSize + (load.MaxSize-load.MinSize)/4 + 50
 	load.Messages = max(1, min(load.Messages, budget/mean))
+	if !small { // not more than it takes: 64 MiB would be cleared for each
+		packets := 2 + mean/(tpdu-50)
+		c.WindowBytes = max(1<<20, 4*load.Messages*(mean+50*packets))
+	}
 	spec := SourceSpec{Config: c, Load: load}
 	if d.wild(0.1) {
 		spec.Linger = d.time(10*time.Millisecond, 20*time.Second)

@@ -62,7 +62,7 @@ func TestImplosion(t *testing.T) {
 		suppressed += r.Receivers[i].Stats.Suppressed
 	}
 	t.Logf("NAKs for each of %d losses shared by %d receivers: %v", losses, receivers, asked)
-	t.Logf("first %d, later median %d, most %d; RDATA %d, NCF %d, numbers suppressed %d", asked[0], median, later[len(later)-1],
+	t.Logf("first %d, most %d; later median %d, most %d; RDATA %d, NCF %d, numbers suppressed %d", asked[0], slices.Max(asked), median, later[len(later)-1],
 		r.Sent[wire.TypeRDATA], r.Sent[wire.TypeNCF], suppressed)
 	t.Logf("%v", r)
 	if asked[0] > 50 {

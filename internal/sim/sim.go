@@ -188,6 +188,11 @@ func (s *sim) play() {
 		s.unfinished()
 		return
 	}
+	for i, r := range s.receivers {
+		if r.pgm != nil { // it may not have started yet
+			s.result.Receivers[i].Stats = r.pgm.Stats()
+		}
+	}
 	s.calm(&h, mono.Time(limit))
 	for _, src := range s.sources {
 		s.stopSource(src)
@@ -433,9 +438,6 @@ func (s *sim) finish() *Result {
 	}
 	for i, rcv := range s.receivers {
 		x := &r.Receivers[i]
-		if rcv.pgm != nil && !s.failed() {
-			x.Stats = rcv.pgm.Stats()
-		}
 		for j := range rcv.audits {
 			a := &rcv.audits[j]
 			x.Messages += a.messages

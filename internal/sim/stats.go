@@ -43,7 +43,7 @@ type SourceResult struct {
 
 // ReceiverResult is what became of a receiver.
 type ReceiverResult struct {
-	Stats    pgm.ReceiverStats
+	Stats    pgm.ReceiverStats // when the last session had ended
 	Messages uint64
 	Bytes    uint64
 	Lost     uint64

@@ -1,0 +1,170 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"time"
+
+	"github.com/gopgm/gopgm/internal/cli"
+	"github.com/gopgm/gopgm/internal/interop"
+	"github.com/gopgm/gopgm/internal/lab"
+)
+
+// The groups of the two directions.
+const (
+	groupThere = "239.192.0.1"
+	groupBack  = "239.192.0.2"
+
+	networkThere = lab.Interface + ";" + groupThere
+	networkPing  = lab.Interface + ";" + groupBack + ";" + groupThere
+	networkPong  = lab.Interface + ";" + groupThere + ";" + groupBack
+)
+
+// tripSize is the size in bytes of the messages whose round trips are timed.
+const tripSize = 100
+
+// A bench measures.
+type bench struct {
+	options
+	hosts
+	openpgm  string // OpenPGM's program
+	noOpenPG error  // why there is none
+}
+
+// benchmark measures what the options ask for and prints it.
+func benchmark(o *options, stdout, stderr io.Writer) (err error) {
+	ctx, stop := cli.Interrupts()
+	defer stop()
+	b := &bench{options: *o, hosts: hosts{taskset: o.pin}}
+	if err := b.require(); err != nil {
+		return err
+	}
+	if b.self, err = os.Executable(); err != nil {
+		return err
+	}
+	if b.profiles != "" {
+		if b.profiles, err = filepath.Abs(b.profiles); err != nil {
+			return err
+		}
+	}
+	if b.lab, err = lab.New(2); err != nil {
+		return err
+	}
+	defer b.lab.Close()
+	dir, err := os.MkdirTemp("", name)
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	b.openpgm, b.noOpenPG = interop.Build(dir)
+
+	r := &report{Machine: describeMachine(), Tables: b.tables()}
+	if !b.json {
+		fmt.Fprintln(stdout, r.Machine)
+	}
+	for round := range b.rounds {
+		if !b.quiet {
+			fmt.Fprintf(stderr, "%s: round %d of %d\n", name, round+1, b.rounds)
+		}
+		for _, t := range r.Tables {
+			if err := t.measure(ctx); err != nil {
+				return err
+			}
+		}
+	}
+	for _, t := range r.Tables {
+		t.summarize()
+	}
+	if b.json {
+		return cli.WriteJSON(stdout, r)
+	}
+	return r.print(stdout)
+}
+
+// require reports what the machine lacks, but for what the lab checks.
+func (b *bench) require() error {
+	if !b.pin {
+		return nil
+	}
+	if n := runtime.NumCPU(); n < 2 {
+		return fmt.Errorf("%d core: two are needed, or --no-pin", n)
+	}
+	if _, err := exec.LookPath("taskset"); err != nil && runtime.GOOS == "linux" {
+		return fmt.Errorf("no taskset command: install util-linux, or use --no-pin")
+	}
+	return nil
+}
+
+// tables returns the tables the options ask for, still empty.
+func (b *bench) tables() (ts []*table) {
+	if b.wants("throughput") {
+		for _, size := range b.sizes {
+			ts = append(ts, b.throughput(size))
+		}
+	}
+	for _, kind := range []string{"spin", "blocking"} {
+		if b.wants(kind) {
+			ts = append(ts, b.roundTrips(kind))
+		}
+	}
+	return ts
+}
+
+// throughput returns the table of messages per second.
+func (b *bench) throughput(size int) *table {
+	d := time.Duration(b.duration)
+	pair := func(kind string, batch bool) func(context.Context) (measured, error) {
+		return func(ctx context.Context) (measured, error) {
+			return b.pair(ctx,
+				b.task(kind+"receive", networkThere, size, batch),
+				b.task(kind+"send", networkThere, size, batch))
+		}
+	}
+	return &table{
+		Kind: "throughput",
+		Size: size,
+		Rows: []*row{
+			{Name: rawName, run: pair("raw-", true), Open: true},
+			{Name: "raw UDP, one a call", run: pair("raw-", false), Open: true},
+			b.openPGM(func(ctx context.Context) (measured, error) { return b.openPGMThroughput(ctx, size, d) }),
+			{Name: ownName, run: pair("", true)},
+		},
+	}
+}
+
+// roundTrips returns the table of round trips, spinning or blocking.
+func (b *bench) roundTrips(kind string) *table {
+	spin := kind == "spin"
+	pair := func(prefix string) func(context.Context) (measured, error) {
+		return func(ctx context.Context) (measured, error) {
+			ping := b.task(prefix+"ping", networkPing, tripSize, false)
+			pong := b.task(prefix+"pong", networkPong, tripSize, false)
+			ping.Spin, pong.Spin = spin, spin
+			return b.pair(ctx, pong, ping)
+		}
+	}
+	return &table{
+		Kind: kind,
+		Size: tripSize,
+		Rows: []*row{
+			{Name: "raw UDP", run: pair("raw-")},
+			b.openPGM(func(ctx context.Context) (measured, error) {
+				return b.openPGMTrips(ctx, spin, time.Duration(b.duration))
+			}),
+			{Name: ownName, run: pair("")},
+		},
+	}
+}
+
+func (b *bench) task(role, network string, size int, batch bool) *task {
+	t := &task{Role: role, Network: network, Size: size, Duration: time.Duration(b.duration), Batch: batch}
+	if b.profiles != "" {
+		t.Profile = filepath.Join(b.profiles, fmt.Sprintf("%s-%d.pprof", role, size))
+	}
+	return t
+}

@@ -1,0 +1,115 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/gopgm/gopgm/internal/cli"
+)
+
+// What the rows are called that others are compared with.
+const (
+	rawName     = "raw UDP, GSO and GRO"
+	openPGMName = "OpenPGM"
+	ownName     = "gopgm"
+)
+
+// A table compares all contenders in one discipline.
+type table struct {
+	Kind string // throughput, spin or blocking
+	Size int    // of a message, in bytes
+	Rows []*row // the first is what the others are compared with
+}
+
+// A row is one contender.
+type row struct {
+	Name   string
+	Absent string     `json:",omitempty"` // why it was not measured
+	Open   bool       `json:",omitempty"` // nothing holds the sender back: what arrives counts
+	Failed string     `json:",omitempty"` // how it last failed
+	Rounds []measured // a round that failed has no messages
+
+	// Messages a second at the receiver, or the median round trip in
+	// microseconds, and what that is of the others' in the same round.
+	Figure                summary
+	TimesRaw, TimesOpenPG *summary `json:",omitempty"`
+
+	run func(context.Context) (measured, error)
+}
+
+// measure adds a round to every row.
+func (t *table) measure(ctx context.Context) error {
+	for _, r := range t.Rows {
+		if r.run == nil {
+			continue
+		}
+		m, err := r.run(ctx)
+		if ctx.Err() != nil {
+			return fmt.Errorf("interrupted")
+		}
+		if err != nil {
+			r.Failed, m = cli.Line(err), measured{}
+		}
+		r.Rounds = append(r.Rounds, m)
+	}
+	return nil
+}
+
+// figures returns a row's figure in each round, 0 where it failed.
+func (t *table) figures(r *row) (fs []float64) {
+	for i := range r.Rounds {
+		m := &r.Rounds[i]
+		f := m.Send.P50
+		if t.Kind == "throughput" {
+			f = m.rate()
+		}
+		fs = append(fs, f)
+	}
+	return fs
+}
+
+// summarize fills in the summaries of all rows.
+func (t *table) summarize() {
+	raw := t.figures(t.Rows[0])
+	var openPGM []float64
+	for _, r := range t.Rows {
+		if r.Name == openPGMName {
+			openPGM = t.figures(r)
+		}
+	}
+	for _, r := range t.Rows {
+		fs := t.figures(r)
+		if good := positive(fs); len(good) > 0 {
+			r.Figure = summarize(good)
+		}
+		r.TimesRaw, r.TimesOpenPG = compare(fs, raw), compare(fs, openPGM)
+	}
+}
+
+// compare summarizes the ratios of two rows' figures, nil if there are none.
+func compare(values, reference []float64) *summary {
+	rs := positive(ratios(values, reference))
+	if len(rs) == 0 {
+		return nil
+	}
+	s := summarize(rs)
+	return &s
+}
+
+// rate returns messages a second at the receiver, from the first to the last.
+func (m *measured) rate() float64 {
+	if m.Receive.Seconds == 0 {
+		return 0
+	}
+	return float64(m.Receive.Messages) / m.Receive.Seconds
+}
+
+// missing returns how many messages were sent and did not arrive.
+func (m *measured) missing() uint64 {
+	return m.Send.Messages - min(m.Receive.Messages, m.Send.Messages)
+}
+
+// lossless reports whether every message sent arrived, once and in order.
+func (m *measured) lossless() bool {
+	return m.Send.Messages == m.Receive.Messages && m.Receive.Lost == 0 && m.Receive.Wrong == 0
+}

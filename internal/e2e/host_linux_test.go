@@ -1,0 +1,79 @@
+package e2e
+
+import (
+	"os"
+	"os/exec"
+	"testing"
+	"time"
+
+	"github.com/gopgm/gopgm/internal/lab"
+	"github.com/gopgm/gopgm/pgm"
+	"github.com/gopgm/gopgm/pgmnet"
+)
+
+// The networks of the tests, one of each address family.
+const (
+	network4 = lab.Interface + ";239.192.0.1"
+	network6 = lab.Interface + ";ff15::77"
+)
+
+var families = []struct{ name, network string }{{"IPv4", network4}, {"IPv6", network6}}
+
+// hurt makes a host lose packets. Without loss the packets come in one by one
+// nevertheless, so that times can be compared.
+func hurt(t *testing.T, h *lab.Host, percent float64) {
+	t.Helper()
+	if err := h.SplitGSO(true); err != nil {
+		lab.Skip(t, err)
+	}
+	if err := h.Loss(percent); err != nil {
+		lab.Skip(t, err)
+	}
+}
+
+// openSource opens a source on a host, in this process.
+func openSource(t *testing.T, h *lab.Host, network string, c pgm.SourceConfig) *pgmnet.Source {
+	t.Helper()
+	var s *pgmnet.Source
+	err := h.Enter(func() error {
+		n, err := pgmnet.ParseNetwork(network)
+		if err == nil {
+			s, err = pgmnet.NewSource(pgmnet.Config{Network: n}, c)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Abort(0) })
+	return s
+}
+
+// openReceiver opens a receiver on a host, in this process.
+func openReceiver(t *testing.T, h *lab.Host, network string, c pgm.ReceiverConfig) *pgmnet.Receiver {
+	t.Helper()
+	var r *pgmnet.Receiver
+	err := h.Enter(func() error {
+		n, err := pgmnet.ParseNetwork(network)
+		if err == nil {
+			r, err = pgmnet.NewReceiver(pgmnet.Config{Network: n}, c)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { r.Close() })
+	return r
+}
+
+// killAfter ends a process that has been started when it takes too long, or the
+// test is over.
+func killAfter(t *testing.T, d time.Duration, cmd *exec.Cmd) {
+	kill := func() { cmd.Process.Signal(os.Kill) } // no more than an error once it has ended
+	timer := time.AfterFunc(d, kill)
+	t.Cleanup(func() {
+		timer.Stop()
+		kill()
+	})
+}

@@ -1,0 +1,166 @@
+package e2e
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"math"
+	"os"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/gopgm/gopgm/internal/interop"
+	"github.com/gopgm/gopgm/internal/lab"
+	"github.com/gopgm/gopgm/pgm"
+)
+
+var (
+	messages = flag.Int("e2e.messages", 100_000, "messages to and from OpenPGM, each")
+	peerRate = flag.Int64("e2e.peer-rate", 10e6, "bytes a second to OpenPGM")
+)
+
+const (
+	// largest is as much as OpenPGM takes: 15 fragments, of 16 at most.
+	largest = 20_000
+
+	// largestAlone is what OpenPGM can send; it crashes when it fragments.
+	largestAlone = 1428
+
+	peerLimit = 90 * time.Second // for one of the transfers
+)
+
+// mixedSize is the size of the message of an index: 1 B to 20 kB with as many
+// between 1 and 10 as between 1000 and 10000. Were they spread evenly, 100,000
+// would be 1 GB, and OpenPGM would be busy for minutes.
+func mixedSize(i int) int {
+	switch i {
+	case 0:
+		return 1
+	case 1:
+		return largest
+	}
+	u := float64(uint64(i+1)*0x9E3779B97F4A7C15>>11) / (1 << 53)
+	return int(math.Exp(u * math.Log(largest+1)))
+}
+
+// TestOpenPGM exchanges messages with OpenPGM, which has to get every one, once
+// and in order, and so have we.
+func TestOpenPGM(t *testing.T) {
+	program := "/tmp/openpgm_dbg"
+	for _, family := range families {
+		for _, loss := range []float64{0, 2} {
+			t.Run(fmt.Sprintf("%s/loss=%v/to", family.name, loss), func(t *testing.T) {
+				l := lab.Require(t, 2)
+				hurt(t, l.Hosts[1], loss)
+				toOpenPGM(t, l, program, family.network)
+			})
+			t.Run(fmt.Sprintf("%s/loss=%v/from", family.name, loss), func(t *testing.T) {
+				l := lab.Require(t, 2)
+				hurt(t, l.Hosts[1], loss)
+				fromOpenPGM(t, l, program, family.network)
+			})
+		}
+	}
+}
+
+// startPeer starts OpenPGM on a host, and later sends its result.
+func startPeer(t *testing.T, h *lab.Host, program, role, network string, args ...string) <-chan interop.Result {
+	t.Helper()
+	args = append([]string{role, "--network", network, "--count", strconv.Itoa(*messages)}, args...)
+	cmd := h.Command(program, args...)
+	peer, err := interop.Start(cmd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	killAfter(t, peerLimit, cmd)
+	done := make(chan interop.Result, 1)
+	go func() {
+		defer close(done)
+		r, err := peer.Wait()
+		if err != nil {
+			t.Error(err)
+		}
+		done <- r
+	}()
+	return done
+}
+
+func toOpenPGM(t *testing.T, l *lab.Lab, program, network string) {
+	done := startPeer(t, l.Hosts[1], program, "recv", network)
+	stopc, err := l.Hosts[1].Capture(os.Getenv("E2E_CAP"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stopc()
+	src := openSource(t, l.Hosts[0], network, pgm.SourceConfig{Rate: *peerRate})
+	src.SetDeadline(time.Now().Add(peerLimit))
+	var want interop.Digest
+	buf := make([]byte, largest)
+	for i := range *messages {
+		size := mixedSize(i)
+		msg := interop.Message(i, size, size, buf)
+		want.Add(msg)
+		if err := src.Send(msg); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// Answer it until it has all, or gives up.
+	for {
+		select {
+		case got := <-done:
+			s := src.Stats()
+			t.Logf("%d messages, %.1f MB in %.1f s; %d NAKs for %d numbers, %d repairs, %d outside",
+				got.Messages, float64(got.Bytes)/1e6, got.Seconds, s.NAKs, s.NAKNumbers, s.RDATAPackets, s.NAKOutside)
+			if got.Messages != *messages || got.Digest != want.String() || got.Resets != 0 {
+				t.Errorf("OpenPGM received %+v, want digest %v", got, want)
+			}
+			return
+		default:
+			if err := src.Poll(10 * time.Millisecond); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}
+
+func fromOpenPGM(t *testing.T, l *lab.Lab, program, network string) {
+	rcv := openReceiver(t, l.Hosts[1], network, pgm.ReceiverConfig{})
+	done := startPeer(t, l.Hosts[0], program, "send", network,
+		"--min", "1", "--max", strconv.Itoa(largestAlone), "--rate", strconv.FormatInt(*peerRate, 10), "--linger", "1")
+	var got interop.Digest
+	received := 0
+	for ended := false; !ended; {
+		select {
+		case sent := <-done:
+			ended = true
+			if sent.Messages != *messages {
+				t.Errorf("OpenPGM sent %+v", sent)
+			}
+		default:
+		}
+		rcv.SetDeadline(time.Now().Add(100 * time.Millisecond))
+		for {
+			ev, err := rcv.Recv()
+			if errors.Is(err, os.ErrDeadlineExceeded) {
+				break
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			switch ev.Kind {
+			case pgm.EventMessage:
+				received++
+				got.Add(ev.Data)
+			case pgm.EventLoss:
+				t.Errorf("lost %v to %v: %v", ev.First, ev.Last, ev.Cause)
+			}
+		}
+	}
+	s := rcv.Stats()
+	t.Logf("%d messages, %.1f MB; %d NAKs for %d numbers, %d repairs, round trip %v",
+		received, float64(s.MessageBytes)/1e6, s.NAKs, s.NAKNumbers, s.Repairs, s.RTT)
+	if want := interop.DigestOf(*messages, 1, largestAlone); received != *messages || got != want {
+		t.Errorf("received %d messages with digest %v, want %d with %v", received, got, *messages, want)
+	}
+}
