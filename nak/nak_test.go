@@ -49,7 +49,7 @@ func (s *script) advance(to mono.Time) {
 		} else {
 			s.now = next
 		}
-		s.table.Expire(s.now, true)
+		s.table.Expire(s.now, s.now)
 		if s.table.NextTimeout() <= s.now {
 			s.t.Fatalf("at %v: the deadline stays at %v", s.now, s.table.NextTimeout())
 		}
@@ -66,7 +66,7 @@ func (s *script) untilAsk() []seq.Num {
 			return nil
 		}
 		s.now = next
-		s.table.Expire(s.now, true)
+		s.table.Expire(s.now, s.now)
 	}
 	var list [63]seq.Num
 	return slices.Clone(list[:s.table.NextNAK(s.now, list[:])])
@@ -192,10 +192,10 @@ func TestUnheard(t *testing.T) {
 	s.now += 25 * ms
 	s.table.Miss(s.now, 8, 1)
 	s.now += 11 * ms
-	s.table.Expire(s.now, false)
+	s.table.Expire(s.now, s.now-12*ms)
 	s.state(7, WaitNCF)
 	s.state(8, Ask)
-	s.table.Expire(s.now, true)
+	s.table.Expire(s.now, s.now)
 	s.state(7, BackOff)
 }
 
@@ -321,7 +321,7 @@ func TestModel(t *testing.T) {
 				case 4:
 					table.PeerAsked(now, pick())
 				default:
-					table.Expire(now, true)
+					table.Expire(now, now)
 					for _, l := range table.TakeLost() {
 						if !want[l.Num] {
 							t.Fatalf("lost %d, which is not missing", l.Num)

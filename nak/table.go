@@ -261,10 +261,10 @@ func (t *Table) wait(s *slot, due mono.Time) {
 // NextTimeout returns when Expire must next be called, or mono.Never.
 func (t *Table) NextTimeout() mono.Time { return t.due }
 
-// Expire runs every machine that is due at or before now. With heard false
-// those that wait for an NCF or for data go on waiting: it may have arrived and
-// not been looked at.
-func (t *Table) Expire(now mono.Time, heard bool) {
+// Expire runs every machine that is due at or before now; those that wait for
+// an NCF or for data, if they are due at or before heard: what arrived later may
+// not have been looked at.
+func (t *Table) Expire(now, heard mono.Time) {
 	if now < t.due {
 		return
 	}
@@ -273,7 +273,7 @@ func (t *Table) Expire(now mono.Time, heard bool) {
 		s := t.slot(n)
 		next := s.next
 		if s.state != Ask {
-			if s.due <= now && (heard || s.state == BackOff) {
+			if s.due <= heard || s.due <= now && s.state == BackOff {
 				t.expire(now, n, s)
 			}
 			if s.state != None && s.state != Ask {

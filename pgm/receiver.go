@@ -160,15 +160,13 @@ func (r *Receiver) remove(s *session) {
 // HandleTimeout runs every timer due at or before now. All packets that had
 // arrived by then should have been handled: one of them may be what a timer
 // waits for.
-func (r *Receiver) HandleTimeout(now mono.Time) { r.expire(now, true) }
+func (r *Receiver) HandleTimeout(now mono.Time) { r.HandleBacklog(now, now) }
 
-// HandleBacklog is HandleTimeout for when packets have arrived that were not
-// handled. It runs only the timers that wait for none of them, so that NAKs are
-// sent for what is newly missing, but not repeated because the answer waits
-// unread; NextTimeout may stay in the past.
-func (r *Receiver) HandleBacklog(now mono.Time) { r.expire(now, false) }
-
-func (r *Receiver) expire(now mono.Time, heard bool) {
+// HandleBacklog is HandleTimeout for when only the packets that had arrived by
+// heard are known to have been handled. The timers that wait for a packet run
+// only up to then: NAKs are sent for what is newly missing, but not repeated
+// because the answer waits unread. NextTimeout may stay in the past.
+func (r *Receiver) HandleBacklog(now, heard mono.Time) {
 	r.now = max(r.now, now)
 	if r.now < r.due {
 		return

@@ -133,7 +133,7 @@ func TestJoinBySPM(t *testing.T) {
 	r.recvSPM(80000, 90000)
 	r.recvData(wire.TypeODATA, 90002, 80000, "b")
 	r.want(r.events())
-	r.want(r.advance(10*time.Millisecond)[:1], "NAK 90001 [] to 10.0.0.1")
+	r.want(r.advance(10 * time.Millisecond)[:1], "NAK 90001 [] to 10.0.0.1")
 	r.recvData(wire.TypeRDATA, 90001, 80000, "a")
 	r.want(r.events(), "join 90001", `message 90001-90001 "a"`, `message 90002-90002 "b"`)
 }

@@ -73,6 +73,9 @@ func (s *Source) repair(now mono.Time, n seq.Num) {
 		// An SPM tells the receiver where the window begins, so that it does not
 		// go on asking for what is gone.
 		s.stats.NAKOutside++
+		if n.Before(s.win.Trail()) {
+			s.adapt.asked(now, now) // too late, which is the worst sign of all
+		}
 		s.heart.hasten(s.lastSPM.Add(s.cfg.HeartbeatMin))
 		return
 	}
@@ -88,7 +91,7 @@ func (s *Source) repair(now mono.Time, n seq.Num) {
 		return
 	}
 	if sl.Repaired != 0 {
-		s.reask.add(now.Sub(sl.Repaired))
+		s.reask.add(now, now.Sub(sl.Repaired))
 	}
 	sl.Queued = true
 	s.repairs.push(n)

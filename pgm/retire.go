@@ -8,20 +8,26 @@ import (
 	"github.com/gopgm/gopgm/txwindow"
 )
 
-// reaskTime is how long receivers take to ask again when a repair is lost too:
-// the longest of late, as far as NAKs have shown.
-type reaskTime time.Duration
+// reask is how long receivers take to ask again when a repair is lost too: the
+// longest of late, as far as NAKs have shown.
+type reask struct {
+	longest time.Duration
+	at      mono.Time
+}
 
 const (
-	firstReask = 50 * time.Millisecond
-	minReask   = 5 * time.Millisecond
+	minReask    = 50 * time.Millisecond // also when a receiver is held up
+	reaskMemory = 2 * time.Second
 )
 
-// add takes in how long after a repair another NAK came.
-func (t *reaskTime) add(d time.Duration) { *t = max(reaskTime(d), *t-*t/64) }
+// add takes in that another NAK came so long after a repair.
+func (r *reask) add(now mono.Time, d time.Duration) {
+	faded := r.longest - time.Duration(float64(r.longest)*min(float64(now.Sub(r.at))/float64(reaskMemory), 1))
+	r.longest, r.at = max(d, faded), now
+}
 
 // settle returns how long to wait after a repair for another NAK.
-func (t reaskTime) settle() time.Duration { return 2 * max(time.Duration(t), minReask) }
+func (r *reask) settle() time.Duration { return 2 * max(r.longest, minReask) }
 
 // releaseAt returns when the sent packet in sl may leave the window to make
 // room. The trailing edge does not pass a packet whose repair is under way,

@@ -72,10 +72,10 @@ func (s *session) timeout() mono.Time {
 	return min(s.naks.NextTimeout(), s.spmrAt, s.heardAt.Add(s.r.cfg.PeerExpiry))
 }
 
-// expire runs every timer due at or before now. With heard false those that
-// wait for a packet go on waiting.
-func (s *session) expire(now mono.Time, heard bool) {
-	if heard && now >= s.heardAt.Add(s.r.cfg.PeerExpiry) {
+// expire runs every timer due at or before now; those that wait for a packet,
+// if they are due at or before heard.
+func (s *session) expire(now, heard mono.Time) {
+	if heard >= s.heardAt.Add(s.r.cfg.PeerExpiry) {
 		s.expirePeer()
 		return
 	}

@@ -44,7 +44,7 @@ type Source struct {
 	code   uint8
 
 	backoff backoffTuner
-	reask   reaskTime
+	reask   reask
 
 	head     wire.Data // of the next ODATA
 	maxAlone int       // bytes of data in a packet without options
@@ -93,7 +93,6 @@ func NewSource(now mono.Time, cfg SourceConfig) (*Source, error) {
 		},
 		spms:     3,
 		backoff:  newBackoffTuner(cfg.NAKBackoff),
-		reask:    reaskTime(firstReask),
 		maxAlone: cfg.MaxTPDU - wire.DataHeaderLen,
 		maxPart:  cfg.MaxTPDU - wire.FragmentHeaderLen,
 		control:  make([]byte, 0, 512),

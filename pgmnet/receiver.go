@@ -27,7 +27,10 @@ type Receiver struct {
 	batch   []datagram // what was read
 	at      int        // which of batch is being handled
 	handled int        // packets since the last upkeep
-	pending pgm.Event  // found by Poll; its Kind is 0 if there is none
+	bytes   int        // of batch
+	unread  backlog
+	heard   mono.Time // what arrived before was handled
+	pending pgm.Event // found by Poll; its Kind is 0 if there is none
 
 	drop func([]byte) bool // Config.Drop
 	lost uint64            // packets the system refused
@@ -62,6 +65,7 @@ func NewReceiver(cfg Config, rc pgm.ReceiverConfig) (*Receiver, error) {
 	if err != nil {
 		return nil, err
 	}
+	r.unread.size = len(cfg.Receive) * 2 * max(r.net.stats().ReadBuffer, cfg.ReadBuffer, maxDatagram)
 	return r, nil
 }
 
@@ -168,7 +172,7 @@ func (r *Receiver) upkeep() {
 	r.handled = 0
 	r.now = r.clock.now()
 	if r.engine.NextTimeout() <= r.now {
-		r.engine.HandleBacklog(r.now)
+		r.engine.HandleBacklog(r.now, r.heard)
 	}
 	r.transmit() // a failure shows again when the batch is done
 }
@@ -183,12 +187,14 @@ func (r *Receiver) recv(deadline mono.Time) (pgm.Event, error) {
 		if ev, ok := r.next(); ok {
 			return ev, nil
 		}
+		drained := r.net.drained()
+		r.heard = r.unread.handled(r.now, r.bytes, drained)
+		r.bytes = 0
 		if r.engine.NextTimeout() <= r.now {
-			if r.net.drained() {
-				r.engine.HandleTimeout(r.now)
+			r.engine.HandleBacklog(r.now, r.heard)
+			if drained {
 				continue
 			}
-			r.engine.HandleBacklog(r.now)
 		}
 		if err := r.transmit(); err != nil {
 			return pgm.Event{}, err
@@ -201,6 +207,9 @@ func (r *Receiver) recv(deadline mono.Time) (pgm.Event, error) {
 			return pgm.Event{}, err
 		}
 		r.at, r.handled = 0, 0
+		for i := range r.batch {
+			r.bytes += len(r.batch[i].data)
+		}
 		if len(r.batch) > 0 {
 			idle = mono.Never
 			continue

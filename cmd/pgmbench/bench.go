@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"time"
 
 	"github.com/gopgm/gopgm/internal/cli"
@@ -32,8 +33,8 @@ const tripSize = 100
 type bench struct {
 	options
 	hosts
-	openpgm  string // OpenPGM's program
-	noOpenPG error  // why there is none
+	openPGM   string // OpenPGM's program
+	noOpenPGM error  // why there is none
 }
 
 // benchmark measures what the options ask for and prints it.
@@ -61,7 +62,7 @@ func benchmark(o *options, stdout, stderr io.Writer) (err error) {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	b.openpgm, b.noOpenPG = interop.Build(dir)
+	b.openPGM, b.noOpenPGM = interop.Build(dir)
 
 	r := &report{Machine: describeMachine(), Tables: b.tables()}
 	if !b.json {
@@ -118,11 +119,11 @@ func (b *bench) tables() (ts []*table) {
 // throughput returns the table of messages per second.
 func (b *bench) throughput(size int) *table {
 	d := time.Duration(b.duration)
-	pair := func(kind string, batch bool) func(context.Context) (measured, error) {
+	pair := func(prefix string, batch bool) func(context.Context) (measured, error) {
 		return func(ctx context.Context) (measured, error) {
 			return b.pair(ctx,
-				b.task(kind+"receive", networkThere, size, batch),
-				b.task(kind+"send", networkThere, size, batch))
+				b.task("throughput", prefix+"receive", networkThere, size, batch),
+				b.task("throughput", prefix+"send", networkThere, size, batch))
 		}
 	}
 	return &table{
@@ -131,7 +132,7 @@ func (b *bench) throughput(size int) *table {
 		Rows: []*row{
 			{Name: rawName, run: pair("raw-", true), Open: true},
 			{Name: "raw UDP, one a call", run: pair("raw-", false), Open: true},
-			b.openPGM(func(ctx context.Context) (measured, error) { return b.openPGMThroughput(ctx, size, d) }),
+			b.openPGMRow(func(ctx context.Context) (measured, error) { return b.openPGMThroughput(ctx, size, d) }),
 			{Name: ownName, run: pair("", true)},
 		},
 	}
@@ -142,8 +143,8 @@ func (b *bench) roundTrips(kind string) *table {
 	spin := kind == "spin"
 	pair := func(prefix string) func(context.Context) (measured, error) {
 		return func(ctx context.Context) (measured, error) {
-			ping := b.task(prefix+"ping", networkPing, tripSize, false)
-			pong := b.task(prefix+"pong", networkPong, tripSize, false)
+			ping := b.task(kind, prefix+"ping", networkPing, tripSize, false)
+			pong := b.task(kind, prefix+"pong", networkPong, tripSize, false)
 			ping.Spin, pong.Spin = spin, spin
 			return b.pair(ctx, pong, ping)
 		}
@@ -153,7 +154,7 @@ func (b *bench) roundTrips(kind string) *table {
 		Size: tripSize,
 		Rows: []*row{
 			{Name: "raw UDP", run: pair("raw-")},
-			b.openPGM(func(ctx context.Context) (measured, error) {
+			b.openPGMRow(func(ctx context.Context) (measured, error) {
 				return b.openPGMTrips(ctx, spin, time.Duration(b.duration))
 			}),
 			{Name: ownName, run: pair("")},
@@ -161,10 +162,10 @@ func (b *bench) roundTrips(kind string) *table {
 	}
 }
 
-func (b *bench) task(role, network string, size int, batch bool) *task {
+func (b *bench) task(kind, role, network string, size int, batch bool) *task {
 	t := &task{Role: role, Network: network, Size: size, Duration: time.Duration(b.duration), Batch: batch}
-	if b.profiles != "" {
-		t.Profile = filepath.Join(b.profiles, fmt.Sprintf("%s-%d.pprof", role, size))
+	if b.profiles != "" && !strings.HasPrefix(role, "raw-") {
+		t.Profile = filepath.Join(b.profiles, fmt.Sprintf("%s-%s-%d.pprof", kind, role, size))
 	}
 	return t
 }

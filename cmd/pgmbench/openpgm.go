@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/gopgm/gopgm/internal/cli"
 	"github.com/gopgm/gopgm/internal/interop"
 )
 
@@ -15,12 +16,11 @@ const (
 	openPGMBlockedTrips = 15_000
 )
 
-// openPGM returns OpenPGM's row.
-func (b *bench) openPGM(run func(context.Context) (measured, error)) *row {
+// openPGMRow returns OpenPGM's row.
+func (b *bench) openPGMRow(run func(context.Context) (measured, error)) *row {
 	r := &row{Name: openPGMName, run: run}
-	if b.noOpenPG != nil {
-		r.Absent = "not installed"
-		r.run = nil
+	if b.noOpenPGM != nil {
+		r.Absent, r.run = cli.Line(b.noOpenPGM), nil
 	}
 	return r
 }
@@ -56,13 +56,13 @@ func (b *bench) openPGMPair(ctx context.Context, receive, send string, size, cou
 	ctx, cancel := context.WithTimeout(ctx, time.Duration(b.duration)+3*patience)
 	defer cancel()
 	args := append([]string{"--network", networkThere, "--size", strconv.Itoa(size), "--count", strconv.Itoa(count), "--idle", "0.5"}, more...)
-	to := b.command(receiving, b.openpgm, append([]string{receive}, args...)...)
+	to := b.command(receiving, b.openPGM, append([]string{receive}, args...)...)
 	receiver, err := interop.Start(to)
 	if err != nil {
 		return m, err
 	}
 	defer killWith(ctx, to)()
-	from := b.command(sending, b.openpgm, append([]string{send}, args...)...)
+	from := b.command(sending, b.openPGM, append([]string{send}, args...)...)
 	sender, err := interop.Start(from)
 	if err != nil {
 		receiver.Kill()

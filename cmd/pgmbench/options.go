@@ -44,7 +44,7 @@ type options struct {
 }
 
 func parse(args []string, stdout io.Writer) (o *options, done bool, err error) {
-	o = &options{pin: true, duration: cli.Duration(time.Second)}
+	o = &options{pin: true, duration: cli.Duration(2 * time.Second)}
 	f := pflag.NewFlagSet(name, pflag.ContinueOnError)
 	f.SetOutput(io.Discard)
 	f.Usage = func() {}

@@ -41,6 +41,7 @@ func (h *hosts) command(end int, program string, args ...string) *exec.Cmd {
 type process struct {
 	role   string
 	cmd    *exec.Cmd
+	in     io.Closer // the process is to end
 	out    *bufio.Reader
 	stderr bytes.Buffer
 	spare  func() bool // no longer kill it when its time is over
@@ -55,6 +56,9 @@ func (h *hosts) start(ctx context.Context, end int, t *task) (*process, error) {
 	}
 	p := &process{role: t.Role, cmd: h.command(end, h.self, roleCommand, string(arg))}
 	p.cmd.Stderr = &p.stderr
+	if p.in, err = p.cmd.StdinPipe(); err != nil {
+		return nil, err
+	}
 	stdout, err := p.cmd.StdoutPipe()
 	if err != nil {
 		return nil, err
@@ -113,15 +117,21 @@ func (h *hosts) pair(ctx context.Context, receive, send *task) (m measured, err 
 		to.cmd.Wait()
 		return m, err
 	}
-	var errFrom, errTo error
-	if m.Send, m.SendCPU, errFrom = from.wait(); errFrom != nil {
-		cancel()
+	var failed error
+	sent := make(chan struct{})
+	go func() {
+		defer close(sent)
+		if m.Send, m.SendCPU, failed = from.wait(); failed != nil {
+			cancel()
+		}
+	}()
+	m.Receive, m.ReceiveCPU, err = to.wait()
+	from.in.Close()
+	<-sent
+	if failed != nil {
+		err = failed
 	}
-	m.Receive, m.ReceiveCPU, errTo = to.wait()
-	if errFrom != nil {
-		return m, errFrom
-	}
-	return m, errTo
+	return m, err
 }
 
 // measured is what both ends found out, and the processor time each took.

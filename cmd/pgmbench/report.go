@@ -46,12 +46,12 @@ func (t *table) print(w io.Writer) {
 // cells returns what a row shows after its name.
 func (t *table) cells(r *row) []string {
 	if r.Absent != "" {
-		return []string{r.Absent}
+		return []string{"not installed"}
 	}
 	if r.Figure.Median == 0 {
 		return []string{"failed"}
 	}
-	times := []string{r.TimesRaw.ratio(), r.TimesOpenPG.ratio()}
+	times := []string{r.TimesRaw.ratio(), r.TimesOpenPGM.ratio()}
 	if t.Kind != "throughput" {
 		p99 := r.median(func(m *measured) float64 { return m.Send.P99 })
 		p999 := r.median(func(m *measured) float64 { return m.Send.P999 })
@@ -107,8 +107,16 @@ func (r *row) arrived() string {
 
 // notes returns what else is to be said of a row.
 func (t *table) notes(r *row) (notes []string) {
+	if r.Absent != "" {
+		notes = append(notes, r.Absent)
+	}
 	if r.Failed != "" {
 		notes = append(notes, "failed: "+r.Failed)
+	}
+	for i := range r.Rounds {
+		if m := &r.Rounds[i]; m.Receive.Lost > 0 && m.Receive.Causes != nil {
+			notes = append(notes, fmt.Sprintf("round %d lost %d messages: %v", i+1, m.Receive.Lost, m.Receive.Causes))
+		}
 	}
 	if n := len(r.Rounds); n > 0 && r.Name == ownName {
 		// Of the round in the middle: sums over rounds would hide their differences.

@@ -31,10 +31,11 @@ type task struct {
 
 // A result is what one end found out.
 type result struct {
-	Messages uint64  // sent, received, or gone round
-	Seconds  float64 // from the first to the last
-	Lost     uint64  // messages reported lost
-	Wrong    uint64  // messages that were not the one expected
+	Messages uint64            // sent, received, or gone round
+	Seconds  float64           // from the first to the last
+	Lost     uint64            // messages reported lost
+	Causes   map[string]uint64 `json:",omitempty"` // and why
+	Wrong    uint64            // messages that were not the one expected
 
 	P50, P99, P999 float64 // round trips in microseconds
 

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"time"
 
@@ -12,14 +13,17 @@ import (
 )
 
 const (
-	// linger is how long a source stays for repairs at the end.
-	linger = 300 * time.Millisecond
-
 	// patience is how long an end waits for the other before it gives up.
 	patience = 10 * time.Second
 
+	// grief is the same once something was lost: the end may have been too.
+	grief = time.Second
+
 	// stampEvery is how many messages share one look at the clock.
 	stampEvery = 64
+
+	// endMark is the number of the message after the last one that counts.
+	endMark = ^uint64(0)
 )
 
 // config returns what is the same for all sockets of a task: the defaults.
@@ -68,14 +72,35 @@ func pgmSend(t *task, ready func()) (r result, err error) {
 	}
 	err = src.Flush()
 	h.stop(&r)
-	err = errors.Join(err, src.Close(linger))
+	err = errors.Join(err, finish(src, msg))
 	st := src.Stats()
 	r.Source = &st
 	return r, err
 }
 
-// pgmReceive takes messages until the source closes, and checks that they are
-// numbered one after the other.
+// finish tells the other end that this was all and serves its repairs until it
+// is done: then the parent closes our standard input.
+func finish(src *pgmnet.Source, msg []byte) error {
+	binary.BigEndian.PutUint64(msg, endMark)
+	err := src.Send(msg)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		io.Copy(io.Discard, os.Stdin)
+	}()
+	for until := time.Now().Add(patience); err == nil && time.Now().Before(until); {
+		select {
+		case <-done:
+			return src.Close(0)
+		default:
+			err = src.Poll(5 * time.Millisecond)
+		}
+	}
+	return errors.Join(err, src.Close(0))
+}
+
+// pgmReceive takes messages until the end, and checks that they are numbered
+// one after the other.
 func pgmReceive(t *task, ready func()) (r result, err error) {
 	rcv, err := t.receiver()
 	if err != nil {
@@ -84,41 +109,65 @@ func pgmReceive(t *task, ready func()) (r result, err error) {
 	defer rcv.Close()
 	ready()
 	rcv.SetDeadline(time.Now().Add(t.Duration + 2*patience))
+	err = r.receive(t, rcv)
+	st := rcv.Stats()
+	r.Receiver = &st
+	return r, err
+}
+
+// receive takes messages until the end.
+func (r *result) receive(t *task, rcv *pgmnet.Receiver) error {
 	var first, last time.Time
 	var stamped, next uint64
 	var h heap
 	for {
 		ev, err := rcv.Recv()
-		if err != nil {
-			return r, err
+		switch {
+		case r.Lost > 0 && errors.Is(err, os.ErrDeadlineExceeded):
+			ev.Kind = pgm.EventExpired
+		case err != nil:
+			return err
 		}
+		var n uint64
 		switch ev.Kind {
-		case pgm.EventMessage:
-			n := binary.BigEndian.Uint64(ev.Data)
-			if len(ev.Data) != t.Size || n != next {
-				r.Wrong++
-			}
-			next = n + 1
-			if r.Messages == 0 {
-				h.start()
-				first = time.Now()
-			} else if r.Messages%stampEvery == 0 {
-				last, stamped = time.Now(), r.Messages
-			}
-			r.Messages++
+		case pgm.EventJoin:
+			continue
 		case pgm.EventLoss:
-			r.Lost += uint64(ev.Last.Sub(ev.First) + 1)
-		case pgm.EventFin, pgm.EventReset, pgm.EventExpired:
-			h.stop(&r)
+			r.lost(&ev)
+			rcv.SetDeadline(time.Now().Add(t.Duration + grief))
+			continue
+		case pgm.EventMessage:
+			n = binary.BigEndian.Uint64(ev.Data)
+		}
+		if ev.Kind != pgm.EventMessage || n == endMark {
+			h.stop(r)
 			if stamped > 0 {
-				// The messages up to the stamp: what is past it may lack a time.
 				r.Seconds = last.Sub(first).Seconds() * float64(r.Messages) / float64(stamped)
 			}
-			st := rcv.Stats()
-			r.Receiver = &st
-			return r, nil
+			return nil
 		}
+		if len(ev.Data) != t.Size || n != next {
+			r.Wrong++
+		}
+		next = n + 1
+		if r.Messages == 0 {
+			h.start()
+			first = time.Now()
+		} else if r.Messages%stampEvery == 0 {
+			last, stamped = time.Now(), r.Messages
+		}
+		r.Messages++
 	}
+}
+
+// lost counts a loss by its cause.
+func (r *result) lost(ev *pgm.Event) {
+	n := uint64(ev.Last.Sub(ev.First) + 1)
+	r.Lost += n
+	if r.Causes == nil {
+		r.Causes = make(map[string]uint64)
+	}
+	r.Causes[ev.Cause.String()] += n
 }
 
 // pgmPing sends a message, waits for it to come back, and so on.
@@ -157,10 +206,10 @@ func pgmPing(t *task, ready func()) (r result, err error) {
 	h.stop(&r)
 	ss, rs := src.Stats(), rcv.Stats()
 	r.Source, r.Receiver = &ss, &rs
-	return r, errors.Join(err, src.Close(linger))
+	return r, errors.Join(err, finish(src, msg))
 }
 
-// pgmPong sends every message back until the other end closes.
+// pgmPong sends every message back until the end.
 func pgmPong(t *task, ready func()) (r result, err error) {
 	src, err := t.source()
 	if err != nil {
@@ -178,17 +227,18 @@ func pgmPong(t *task, ready func()) (r result, err error) {
 		if err != nil {
 			return r, err
 		}
-		switch ev.Kind {
-		case pgm.EventMessage:
-			if err := src.Send(ev.Data); err != nil {
-				return r, err
-			}
-			r.Messages++
-		case pgm.EventFin, pgm.EventReset, pgm.EventExpired:
+		if ev.Kind != pgm.EventMessage {
+			continue
+		}
+		if binary.BigEndian.Uint64(ev.Data) == endMark {
 			ss, rs := src.Stats(), rcv.Stats()
 			r.Source, r.Receiver = &ss, &rs
 			return r, src.Close(0)
 		}
+		if err := src.Send(ev.Data); err != nil {
+			return r, err
+		}
+		r.Messages++
 	}
 }
 

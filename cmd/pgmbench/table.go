@@ -31,8 +31,8 @@ type row struct {
 
 	// Messages a second at the receiver, or the median round trip in
 	// microseconds, and what that is of the others' in the same round.
-	Figure                summary
-	TimesRaw, TimesOpenPG *summary `json:",omitempty"`
+	Figure                 summary
+	TimesRaw, TimesOpenPGM *summary `json:",omitempty"`
 
 	run func(context.Context) (measured, error)
 }
@@ -82,7 +82,7 @@ func (t *table) summarize() {
 		if good := positive(fs); len(good) > 0 {
 			r.Figure = summarize(good)
 		}
-		r.TimesRaw, r.TimesOpenPG = compare(fs, raw), compare(fs, openPGM)
+		r.TimesRaw, r.TimesOpenPGM = compare(fs, raw), compare(fs, openPGM)
 	}
 }
 

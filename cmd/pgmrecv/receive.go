@@ -138,6 +138,10 @@ func (r *receiver) idle() error {
 		r.busy = false
 		r.last = time.Now()
 	}
+	if r.out.Buffered() == 0 {
+		return nil
+	}
+	r.bar.Clear() // both may be on the same terminal
 	return r.out.Flush()
 }
 

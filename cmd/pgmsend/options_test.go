@@ -31,6 +31,7 @@ func TestUsage(t *testing.T) {
 		{[]string{"-n", "192.0.2.99;239.192.0.1", "hello"}, 2, `no interface has the address 192.0.2.99`},
 		{[]string{"-n", ";10.0.0.1", "hello"}, 2, `pgmsend: network ";10.0.0.1": 10.0.0.1 is not a multicast group`},
 		{[]string{"-n", ";everyone", "hello"}, 2, `group "everyone" is not an IP address`},
+		{[]string{"-p", "42099", "--window", "64KiB", strings.Repeat("a", 33000)}, 1, "pgmsend: message 1 is too long: it has to be smaller than 32KiB, half the --window\n"},
 		{[]string{"--file", "missing"}, 1, "pgmsend: stat missing: no such file or directory\n"},
 	} {
 		var stdout, stderr strings.Builder

@@ -46,7 +46,7 @@ type sender struct {
 	log    *slog.Logger
 	bar    *cli.Progress
 
-	messages int   // queued
+	messages int   // queued, or tried to
 	sent     int   // files
 	done     int64 // bytes queued
 	size     int64 // of all files
@@ -83,7 +83,7 @@ func send(o *options, stdin io.Reader, stdout, stderr io.Writer) error {
 		err = e
 	}
 	s.bar.Clear()
-	if !o.Quiet {
+	if !o.Quiet && (err == nil || s.src.Stats().Messages > 0) {
 		err = errors.Join(err, s.summarize())
 	}
 	return errors.Join(err, s.out.Flush())
@@ -194,7 +194,7 @@ func (s *sender) serve(d time.Duration) error {
 func (s *sender) finish() error {
 	err := s.drain()
 	s.active = time.Since(s.start)
-	if err == nil && s.messages > 0 {
+	if err == nil && s.src.Stats().Messages > 0 {
 		if err = s.linger(time.Duration(s.o.linger)); err == errInterrupted {
 			err = nil
 		}

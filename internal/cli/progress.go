@@ -29,7 +29,8 @@ func NewProgress(w io.Writer) *Progress {
 		progressbar.OptionShowCount(),
 		progressbar.OptionShowTotalBytes(true),
 		progressbar.OptionShowDescriptionAtLineEnd(),
-		progressbar.OptionSetSpinnerChangeInterval(0), // no goroutine
+		progressbar.OptionSetSpinnerChangeInterval(0),  // no goroutine
+		progressbar.OptionThrottle(progressInterval/2), // each of the calls of Show would draw
 		progressbar.OptionSetWidth(20),
 		progressbar.OptionSetPredictTime(false),
 		progressbar.OptionSetElapsedTime(false),

@@ -1,8 +1,10 @@
 package e2e
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
+	"strings"
 	"testing"
 	"time"
 
@@ -76,4 +78,38 @@ func killAfter(t *testing.T, d time.Duration, cmd *exec.Cmd) {
 		timer.Stop()
 		kill()
 	})
+}
+
+// waitListening waits until receivers on hosts 1 to n have their sockets open.
+func waitListening(t *testing.T, l *lab.Lab, n int) {
+	t.Helper()
+	for _, h := range l.Hosts[1 : n+1] {
+		deadline := time.Now().Add(10 * time.Second)
+		for !listens(t, h) {
+			if time.Now().After(deadline) {
+				t.Fatalf("nobody listens on %s", h.Name)
+			}
+			time.Sleep(5 * time.Millisecond)
+		}
+	}
+}
+
+// listens reports whether a socket on the host is bound to PGM's UDP port.
+func listens(t *testing.T, h *lab.Host) (found bool) {
+	t.Helper()
+	port := fmt.Sprintf(":%04X ", pgmnet.DefaultPort)
+	err := h.Enter(func() error {
+		for _, file := range []string{"/proc/thread-self/net/udp", "/proc/thread-self/net/udp6"} {
+			b, err := os.ReadFile(file)
+			if err != nil {
+				return err
+			}
+			found = found || strings.Contains(string(b), port)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found
 }

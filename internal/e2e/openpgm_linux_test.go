@@ -47,7 +47,7 @@ func mixedSize(i int) int {
 // TestOpenPGM exchanges messages with OpenPGM, which has to get every one, once
 // and in order, and so have we.
 func TestOpenPGM(t *testing.T) {
-	program := "/tmp/openpgm_dbg"
+	program := interop.RequireBuild(t)
 	for _, family := range families {
 		for _, loss := range []float64{0, 2} {
 			t.Run(fmt.Sprintf("%s/loss=%v/to", family.name, loss), func(t *testing.T) {
@@ -88,11 +88,6 @@ func startPeer(t *testing.T, h *lab.Host, program, role, network string, args ..
 
 func toOpenPGM(t *testing.T, l *lab.Lab, program, network string) {
 	done := startPeer(t, l.Hosts[1], program, "recv", network)
-	stopc, err := l.Hosts[1].Capture(os.Getenv("E2E_CAP"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer stopc()
 	src := openSource(t, l.Hosts[0], network, pgm.SourceConfig{Rate: *peerRate})
 	src.SetDeadline(time.Now().Add(peerLimit))
 	var want interop.Digest

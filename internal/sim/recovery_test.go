@@ -17,7 +17,7 @@ func TestAlone(t *testing.T) {
 		t.Errorf("a receiver that is alone assumes a group of %d", st.GroupSize)
 	}
 	if d := r.Delay.Quantile(0.99); d > time.Millisecond {
-		t.Errorf("repairs take %v at the median, want 1 ms or less", d)
+		t.Errorf("the 99th percentile of the delay is %v, want 1 ms or less", d)
 	}
 	if d := r.Delay.Max(); d > 20*time.Millisecond {
 		t.Errorf("a repair took %v, want 20 ms or less", d)

@@ -1,0 +1,49 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"github.com/gopgm/gopgm/internal/lab"
+)
+
+// TestQuick runs the command as a user would. It asserts that all was measured,
+// not how fast it was.
+func TestQuick(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds")
+	}
+	lab.Require(t, 1)
+	program := filepath.Join(t.TempDir(), name)
+	if out, err := exec.Command("go", "build", "-o", program, ".").CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	cmd := exec.Command(program, "--quick", "--quiet", "--json")
+	cmd.Stderr = os.Stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var r report
+	if err := json.Unmarshal(out, &r); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	if len(r.Tables) != 3 {
+		t.Fatalf("%d tables, want 3", len(r.Tables))
+	}
+	own := r.Tables[0].Rows[len(r.Tables[0].Rows)-1]
+	if src, rcv := own.Rounds[0].Send.Source, own.Rounds[0].Receive.Receiver; src == nil || rcv == nil ||
+		src.IO.WriteBufferAsked != rawWriteBuffer || rcv.IO.ReadBufferAsked != rawReadBuffer {
+		t.Errorf("the socket buffers are not those of raw UDP, %d and %d: %+v, %+v", rawWriteBuffer, rawReadBuffer, src, rcv)
+	}
+	for _, table := range r.Tables {
+		for _, row := range table.Rows {
+			if row.Absent == "" && (row.Failed != "" || row.Figure.Median <= 0 || len(row.Rounds) != 1) {
+				t.Errorf("%s, %s: %+v", table.Kind, row.Name, row)
+			}
+		}
+	}
+}

@@ -1,0 +1,115 @@
+package e2e
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/gopgm/gopgm/internal/lab"
+)
+
+// buildTools builds pgmsend and pgmrecv and returns their directory.
+func buildTools(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	cmd := exec.Command("go", "build", "-o", dir, "../../cmd/pgmsend", "../../cmd/pgmrecv")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("go build: %v\n%s", err, out)
+	}
+	return dir
+}
+
+// tool is a running pgmsend or pgmrecv.
+type tool struct {
+	name   string
+	cmd    *exec.Cmd
+	stdout bytes.Buffer
+	stderr bytes.Buffer
+	start  time.Time
+	took   time.Duration
+	ended  chan error
+}
+
+// summary is the last line that a tool prints with --json; it has more fields.
+type summary struct {
+	Event    string
+	Messages uint64
+	Bytes    uint64
+	Files    int
+	Packets  uint64
+	NAKs     uint64
+	Repairs  uint64
+	Lost     uint64
+	Duration float64
+}
+
+// startTool starts a tool on a host. It is killed when it takes longer than limit.
+func startTool(t *testing.T, h *lab.Host, limit time.Duration, program string, args ...string) *tool {
+	t.Helper()
+	p := &tool{
+		name:  filepath.Base(program) + " on " + h.Name,
+		cmd:   h.Command(program, append([]string{"--network", network4, "--json"}, args...)...),
+		start: time.Now(),
+		ended: make(chan error, 1),
+	}
+	p.cmd.Stdout, p.cmd.Stderr = &p.stdout, &p.stderr
+	if err := p.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	killAfter(t, limit, p.cmd)
+	go func() {
+		err := p.cmd.Wait()
+		p.took = time.Since(p.start)
+		p.ended <- err
+	}()
+	return p
+}
+
+// wait waits until the tool ends and returns its summary.
+func (p *tool) wait(t *testing.T) (s summary) {
+	t.Helper()
+	if err := <-p.ended; err != nil {
+		t.Errorf("%s: %v\n%s%s", p.name, err, p.trouble(), &p.stderr)
+	}
+	lines := bytes.Split(bytes.TrimSpace(p.stdout.Bytes()), []byte("\n"))
+	if err := json.Unmarshal(lines[len(lines)-1], &s); err != nil || s.Event != "summary" {
+		t.Errorf("%s printed %q last, want a summary", p.name, lines[len(lines)-1])
+	}
+	return s
+}
+
+// memory is the largest part of memory the tool ever had, in bytes. It is known
+// once it has ended.
+func (p *tool) memory() int64 {
+	return p.cmd.ProcessState.SysUsage().(*syscall.Rusage).Maxrss << 10
+}
+
+func (s summary) String() string {
+	return fmt.Sprintf("%d files, %d packets, %d NAKs, %d repairs, %d lost, %.2f s",
+		s.Files, s.Packets, s.NAKs, s.Repairs, s.Lost, s.Duration)
+}
+
+// trouble is what the tool printed besides the files.
+func (p *tool) trouble() string {
+	var b strings.Builder
+	for line := range strings.Lines(p.stdout.String()) {
+		if !strings.HasPrefix(line, `{"event":"file"`) {
+			b.WriteString(line)
+		}
+	}
+	return b.String()[:min(b.Len(), 2000)]
+}
+
+func (p *tool) signal(t *testing.T, s os.Signal) {
+	t.Helper()
+	if err := p.cmd.Process.Signal(s); err != nil {
+		t.Fatalf("%s: %v", p.name, err)
+	}
+}

@@ -1,0 +1,146 @@
+package e2e
+
+import (
+	"fmt"
+	"maps"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/gopgm/gopgm/internal/interop"
+	"github.com/gopgm/gopgm/internal/lab"
+	"github.com/gopgm/gopgm/pgm"
+	"github.com/gopgm/gopgm/pgmnet"
+)
+
+// What there must be in a capture: every packet type and option that is ever
+// sent, and nothing else. Whoever adds one adds it here, and makes it occur.
+var (
+	typesSent   = []string{"NAK", "NCF", "ODATA", "RDATA", "SPM", "SPMR"}
+	optionsSent = []string{"Fin", "Fragment", "Join", "NakBackOffIvl", "NakList", "Rst", "Syn"}
+)
+
+// TestTshark has tshark judge everything we send, in both address families.
+func TestTshark(t *testing.T) {
+	for _, family := range families {
+		t.Run(family.name, func(t *testing.T) {
+			l := lab.Require(t, 2)
+			hurt(t, l.Hosts[1], 10)
+			file := filepath.Join(t.TempDir(), "ours.pcapng")
+			stop, err := l.Hosts[1].Capture(file)
+			if err != nil {
+				lab.Skip(t, err)
+			}
+			packets := session(t, l, family.network, (*pgmnet.Source).Close)
+			packets += session(t, l, family.network, func(s *pgmnet.Source, d time.Duration) error { return s.Abort(7) })
+			if err := stop(); err != nil {
+				t.Fatal(err)
+			}
+			d, err := interop.Dissect(file, pgmnet.DefaultPort)
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Logf("%+v", *d)
+			if len(d.Problems) > 0 || d.BadChecksums > 0 || d.NoChecksums > 0 {
+				t.Errorf("%d bad checksums, %d absent, problems %q", d.BadChecksums, d.NoChecksums, d.Problems)
+			}
+			if d.Types["ODATA"] != packets {
+				t.Errorf("%d ODATA were captured, want %d", d.Types["ODATA"], packets)
+			}
+			if got := slices.Sorted(maps.Keys(d.Types)); !slices.Equal(got, typesSent) {
+				t.Errorf("packet types %v, want %v", got, typesSent)
+			}
+			options := optionsIn(t, file)
+			t.Logf("options %v", options)
+			if got := slices.Sorted(maps.Keys(options)); !slices.Equal(got, optionsSent) {
+				t.Errorf("options %v, want %v", got, optionsSent)
+			}
+		})
+	}
+}
+
+// session has a receiver, and another that joins late, take messages from a
+// source until it ends the session. It returns how many packets were sent, but
+// for repairs.
+func session(t *testing.T, l *lab.Lab, network string, end func(*pgmnet.Source, time.Duration) error) int {
+	const (
+		count  = 500
+		length = 8000 // of the largest, in bytes: 6 fragments
+	)
+	c := pgm.ReceiverConfig{MulticastNAK: true, Join: true}
+	receivers := []*pgmnet.Receiver{openReceiver(t, l.Hosts[1], network, c)}
+	src := openSource(t, l.Hosts[0], network, pgm.SourceConfig{Rate: 5e6, NAKBackoff: time.Millisecond, Join: true})
+	want := interop.DigestOf(count, 1, length)
+	digests, received := make([]interop.Digest, 2), make([]int, 2)
+	take := func() {
+		for i, r := range receivers {
+			for {
+				ev, ok, err := r.TryRecv()
+				if err != nil {
+					t.Fatal(err)
+				}
+				if !ok {
+					break
+				}
+				switch ev.Kind {
+				case pgm.EventMessage:
+					digests[i].Add(ev.Data)
+					received[i]++
+				case pgm.EventLoss:
+					t.Errorf("receiver %d lost %v to %v: %v", i, ev.First, ev.Last, ev.Cause)
+				}
+			}
+		}
+	}
+	for i := range count {
+		if i == count/2 {
+			receivers = append(receivers, openReceiver(t, l.Hosts[1], network, c))
+		}
+		if err := src.Send(interop.Message(i, 1, length, nil)); err != nil {
+			t.Fatal(err)
+		}
+		take()
+	}
+	for deadline := time.Now().Add(10 * time.Second); received[0] < count || received[1] < count; take() {
+		if time.Now().After(deadline) {
+			t.Fatalf("received %v of %d", received, count)
+		}
+		if err := src.Poll(time.Millisecond); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if digests[0] != want || digests[1] != want {
+		t.Errorf("received %v, want %v", digests, want)
+	}
+	if err := end(src, 10*time.Millisecond); err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range receivers {
+		if err := r.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return int(src.Stats().ODATAPackets)
+}
+
+var optionLine = regexp.MustCompile(`(?m)^ +Option: (.+), Length: \d+$`)
+
+// optionsIn counts the options in a capture by the names tshark has for them. A
+// dissection does not know those that have no contents, such as OPT_FIN: tshark
+// shows them as text alone.
+func optionsIn(t *testing.T, file string) map[string]int {
+	t.Helper()
+	out, err := exec.Command("tshark", "-n", "-r", file, "-O", "pgm", "-V",
+		"-d", fmt.Sprintf("udp.port==%d,pgm", pgmnet.DefaultPort)).Output()
+	if err != nil {
+		t.Fatalf("tshark: %v", err)
+	}
+	options := map[string]int{}
+	for _, match := range optionLine.FindAllSubmatch(out, -1) {
+		options[string(match[1])]++
+	}
+	return options
+}
