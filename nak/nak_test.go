@@ -192,7 +192,7 @@ func TestUnheard(t *testing.T) {
 	s.now += 25 * ms
 	s.table.Miss(s.now, 8, 1)
 	s.now += 11 * ms
-	s.table.Expire(s.now, s.now-12*ms)
+	s.table.Expire(s.now, s.now-18*ms)
 	s.state(7, WaitNCF)
 	s.state(8, Ask)
 	s.table.Expire(s.now, s.now)

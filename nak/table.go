@@ -69,6 +69,8 @@ type Table struct {
 	ask         int       // numbers in state Ask
 	askFrom     seq.Num   // none in state Ask is older
 	due         mono.Time // no machine has anything to do sooner
+	arrived     mono.Time // when a missing number last arrived
+	again       mono.Time // end of the back-offs that begin in one call of Expire; 0 before
 	lost        []Lost    // given up, to be fetched with NextLost
 }
 
@@ -161,10 +163,13 @@ func (t *Table) Arrived(now mono.Time, n seq.Num) bool {
 		return false
 	}
 	s := t.slot(n)
-	if s.asked != 0 && s.asks == 1 {
+	if s.asks == 1 {
 		t.Timing.MeasureData(now.Sub(s.asked))
 	}
-	t.Timing.MeasureGroup(now, int(s.heard))
+	if s.asks <= 1 {
+		t.Timing.MeasureGroup(now, int(s.heard)) // with more, some answer our own
+	}
+	t.arrived = now
 	t.remove(n)
 	return true
 }
@@ -268,7 +273,7 @@ func (t *Table) Expire(now, heard mono.Time) {
 	if now < t.due {
 		return
 	}
-	t.due = mono.Never
+	t.due, t.again = mono.Never, 0
 	for n, left := t.first, t.n; left > 0; left-- {
 		s := t.slot(n)
 		next := s.next
@@ -300,18 +305,34 @@ func (t *Table) expire(now mono.Time, n seq.Num, s *slot) {
 			t.askFrom = n
 		}
 	case WaitNCF:
+		t.Timing.rtt.missed(now, t.Timing.Repeat(0))
 		if s.ncfTries++; int(s.ncfTries) > cfg.NCFRetries {
 			t.giveUp(n, NoNCF)
 			return
 		}
-		s.state, s.due = BackOff, t.backoff(now)
+		t.retry(now, s)
 	case WaitData:
-		if s.dataTries++; int(s.dataTries) > cfg.DataRetries {
+		wait := t.Timing.Data(int(s.dataTries))
+		t.Timing.data.missed(now, wait)
+		// While other repairs arrive, the source is at work on this one too.
+		if t.arrived < now.Add(-wait) {
+			s.dataTries++
+		}
+		if int(s.dataTries) > cfg.DataRetries {
 			t.giveUp(n, NoData)
 			return
 		}
-		s.state, s.due = BackOff, t.backoff(now)
+		t.retry(now, s)
 	}
+}
+
+// retry begins another back-off: one for all that are due together, so that
+// they stay together in NAK lists.
+func (t *Table) retry(now mono.Time, s *slot) {
+	if t.again == 0 {
+		t.again = t.backoff(now)
+	}
+	s.state, s.due = BackOff, t.again
 }
 
 func (t *Table) giveUp(n seq.Num, why Cause) {

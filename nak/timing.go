@@ -28,8 +28,8 @@ const (
 	minBackoff   = 10 * time.Microsecond
 	maxBackoff   = time.Second
 	maxGroup     = 1e6
-	patientTries = 2 // scaled intervals double from the third retry on,
-	maxDoublings = 6 // and so many times at most
+	patientTries = 2  // scaled intervals double from the third retry on,
+	maxDoublings = 10 // and so many times at most
 )
 
 // Timing draws the intervals of NAK generation towards one source, from what
@@ -38,8 +38,8 @@ type Timing struct {
 	cfg *Config
 	rng *rand.Rand
 
-	rtt   estimate  // NAK to NCF, SPMR to SPM
-	data  estimate  // NAK to RDATA
+	rtt   patience  // NAK to NCF, SPMR to SPM
+	data  patience  // NAK to RDATA
 	group float64   // receivers that share a loss
 	calm  mono.Time // group is not changed again before
 
@@ -139,13 +139,13 @@ func (t *Timing) Data(tries int) time.Duration {
 	return t.scaled(&t.data, tries)
 }
 
-func (t *Timing) scaled(e *estimate, tries int) time.Duration {
+func (t *Timing) scaled(e *patience, tries int) time.Duration {
 	d := e.mean + 4*e.dev
 	if e.mean == 0 {
 		d = 2 * t.roundTrip()
 	}
 	d = max(d, t.rtt.mean+4*t.rtt.dev, t.cfg.MinInterval)
-	return min(d<<min(max(tries-patientTries, 0), maxDoublings), t.cfg.MaxInterval)
+	return min(d<<min(max(tries-patientTries, 0)+e.doublings, maxDoublings), t.cfg.MaxInterval)
 }
 
 // MeasureGroup takes in how many NCFs were heard for one number until it was
@@ -161,6 +161,28 @@ func (t *Timing) MeasureGroup(now mono.Time, heard int) {
 		t.group = min(t.group*min(float64(heard)/2, 4), maxGroup)
 	case heard == 1:
 		t.group = max(t.group*0.8, 1)
+	}
+}
+
+// patience is how long to wait for an answer. An answer to what was asked twice
+// tells nothing of how long it took. So when answers take longer than is waited,
+// nothing would be learned: the wait doubles until one comes in time.
+type patience struct {
+	estimate
+	doublings int
+	calm      mono.Time // not doubled again before
+}
+
+func (p *patience) add(d time.Duration) {
+	p.estimate.add(d)
+	p.doublings = 0
+}
+
+// missed takes in that no answer came within wait.
+func (p *patience) missed(now mono.Time, wait time.Duration) {
+	if now >= p.calm {
+		p.doublings = min(p.doublings+1, maxDoublings)
+		p.calm = now.Add(2 * wait)
 	}
 }
 

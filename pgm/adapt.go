@@ -20,10 +20,10 @@ type adapter struct {
 	min, max float64 // bytes per second
 	rate     float64
 
-	start   mono.Time // of the interval
-	sent    int       // packets in it
-	missed  int       // and how many of them had to be queued as repairs
-	limited bool      // the rate held packets back in it
+	start  mono.Time // of the interval
+	sent   int       // packets in it
+	bytes  int       // and their bytes
+	missed int       // and how many of them had to be queued as repairs
 
 	epoch   mono.Time     // packets sent before do not count any more
 	age     time.Duration // from a packet to the NAK for it, smoothed
@@ -60,22 +60,33 @@ func (a *adapter) asked(now, sent mono.Time) {
 	a.age += (now.Sub(sent) - a.age) / 16
 }
 
-// tick ends the interval if it is over. It reports whether the rate changed.
-func (a *adapter) tick(now mono.Time) bool {
+// count tells that packets were sent.
+func (a *adapter) count(packets, bytes int) {
+	a.sent += packets
+	a.bytes += bytes
+}
+
+// tick ends the interval if it is over. Repairs wait to be sent, so many. It
+// reports whether the rate changed.
+func (a *adapter) tick(now mono.Time, repairs int) bool {
 	d := now.Sub(a.start)
 	if d < adaptLongest && (d < max(adaptShortest, adaptAges*a.age) || a.sent < adaptPackets) {
 		return false
 	}
 	before := a.rate
 	if a.sent > 0 {
-		a.judge(now, min(float64(a.missed)/float64(a.sent), 1))
+		used := float64(a.bytes) / d.Seconds()
+		a.judge(now, min(float64(a.missed)/float64(a.sent), 1), used, repairs <= maxRunPackets)
 	}
-	a.start, a.sent, a.missed, a.limited = now, 0, 0, false
+	a.start, a.sent, a.bytes, a.missed = now, 0, 0, 0
 	a.rate = min(max(a.rate, a.min), a.max)
 	return a.rate != before
 }
 
-func (a *adapter) judge(now mono.Time, loss float64) {
+// judge sets the rate after an interval with the given share of loss, in which
+// so much of the rate was used. It is clear that it may rise if no repairs are
+// behind.
+func (a *adapter) judge(now mono.Time, loss, used float64, clear bool) {
 	judging := a.judging
 	a.judging = false
 	if loss < a.floor {
@@ -86,10 +97,13 @@ func (a *adapter) judge(now mono.Time, loss float64) {
 		if judging {
 			a.ceiling = a.wasRate // it helped
 		}
-		a.climb()
+		if clear && used > 0.7*a.rate {
+			a.climb()
+		}
 	case judging && loss > 0.7*a.wasLoss && loss < adaptMaxFloor:
 		a.floor, a.rate = loss, a.wasRate // it did not help
 	default:
+		a.rate = min(a.rate, 1.25*used) // what is not used can do no harm
 		a.wasRate, a.wasLoss = a.rate, loss
 		a.rate *= max(min(1-(loss-a.floor), 0.85), 0.5)
 		a.judging = true
@@ -97,10 +111,9 @@ func (a *adapter) judge(now mono.Time, loss float64) {
 	}
 }
 
-// climb speeds up, if the rate is what held packets back.
+// climb speeds up.
 func (a *adapter) climb() {
 	switch {
-	case !a.limited:
 	case a.ceiling == 0:
 		a.rate *= 1.5
 	case a.rate < 0.7*a.ceiling:

@@ -45,6 +45,7 @@ func (r *Receiver) handleData(from, group netip.Addr, pkt []byte) error {
 	if s.waiting {
 		return r.stats.Drops.drop(DropWaiting)
 	}
+	s.unit = max(s.unit, len(d.Payload))
 	s.advanceTrail(d.Trail)
 	if err := s.accept(d.SQN, &p, d.Type); err != nil {
 		return err
@@ -97,11 +98,13 @@ func (s *session) accept(n seq.Num, p *rxwindow.Packet, t wire.Type) error {
 		return nil // what may be delivered has not changed
 	default:
 		s.extend(n)
-		s.win.Extend(n.Add(1))
-		if !s.win.Store(n, p, false) {
-			s.miss(n, 1)
+		if s.win.Lead() != n || s.win.Room(len(p.Data)) <= s.naks.Len() {
+			s.extend(n + 1)
 			return r.stats.Drops.drop(DropBuffer)
 		}
+		s.win.Extend(n.Add(1))
+		s.heardEnd = seq.Max(s.heardEnd, n.Add(1))
+		s.win.Store(n, p, false)
 		return nil
 	}
 	r.enqueue(s)

@@ -1,6 +1,9 @@
 package pgm
 
 import (
+	"time"
+
+	"github.com/gopgm/gopgm/mono"
 	"github.com/gopgm/gopgm/seq"
 	"github.com/gopgm/gopgm/wire"
 )
@@ -36,6 +39,42 @@ func (q *ncfQueue) push(p *wire.NAK) {
 func (q *ncfQueue) pop() {
 	q.first = (q.first + 1) % len(q.ring)
 	q.n--
+}
+
+// ncfShare is the part of the rate that NCFs for the same numbers may take.
+const ncfShare = 1.0 / 20
+
+// confirm queues the NCF that answers a NAK of size bytes.
+//
+// "A source MUST immediately multicast an NCF in response to any NAK it
+// receives. [...] A possible countermeasure [to a NAK storm] is to send the
+// first NCF immediately in response to a NAK and then delay the generation of
+// further NCFs (for identical NAKs) by a small interval." RFC 3208 §5.2. Here
+// those further ones are left out when the rate leaves no room for them: NAKs
+// from receivers that lost patience with a slow source would else slow it down
+// to nothing.
+func (s *Source) confirm(now mono.Time, p *wire.NAK, size int) {
+	calm := time.Duration(float64(size+s.cfg.Overhead) / (ncfShare * s.pacer.rate) * 1e9)
+	fresh := s.confirmNumber(now, p.SQN, calm)
+	for i := range p.Options.NAKList.Len() {
+		fresh = s.confirmNumber(now, p.Options.NAKList.At(i), calm) || fresh
+	}
+	if fresh {
+		s.ncfs.push(p)
+	}
+}
+
+// confirmNumber reports whether number n was not confirmed for as long as calm.
+func (s *Source) confirmNumber(now mono.Time, n seq.Num, calm time.Duration) bool {
+	at := &s.vain
+	if s.win.Repairable(n) {
+		at = &s.win.Slot(n).Confirmed
+	}
+	if *at != 0 && now.Sub(*at) < calm {
+		return false
+	}
+	*at = now
+	return true
 }
 
 // ncfRun builds the next NCF, with the same list as its NAK (RFC 3208 §9.3.4).

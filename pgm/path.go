@@ -79,7 +79,7 @@ func (s *session) begin(p *wire.SPM) {
 		first = seq.Max(seq.Max(p.Options.Join, p.Trail), end.Add(-s.r.cfg.WindowPackets))
 	}
 	s.win.Skip(first)
-	s.first = first
+	s.first, s.trail, s.heardEnd = first, first, first
 }
 
 // learnBackoff takes in the back-off interval the source announces in an SPM or

@@ -123,6 +123,10 @@ func (r *Receiver) open(id SourceID, group netip.Addr, next seq.Num) *session {
 		heardAt: r.now,
 		joining: true,
 		first:   next,
+
+		trail:    next,
+		heardEnd: next,
+		unit:     1472,
 	}
 	r.sessions[id] = s
 	r.order = append(r.order, s)
@@ -212,6 +216,9 @@ func (r *Receiver) NextEvent() (Event, bool) {
 				r.stats.Lost += uint64(ev.Last.Sub(ev.First) + 1)
 			}
 			return ev, true
+		}
+		if s.resume() {
+			continue
 		}
 		s.queued = false
 		if r.ready = s.nextReady; r.ready == nil {

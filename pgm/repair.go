@@ -55,9 +55,7 @@ func (s *Source) handleNAK(now mono.Time, pkt []byte) error {
 		return s.stats.Drops.drop(DropSession)
 	}
 	s.stats.NAKs++
-	// "A source MUST immediately multicast an NCF in response to any NAK it
-	// receives." RFC 3208 §5.2
-	s.ncfs.push(&p)
+	s.confirm(now, &p, len(pkt))
 	s.repair(now, p.SQN)
 	for i := range p.Options.NAKList.Len() {
 		s.repair(now, p.Options.NAKList.At(i))

@@ -16,7 +16,7 @@ func (s *Source) NextTransmit(now mono.Time) (*Transmit, bool) {
 	now = s.clock(now)
 	s.kind = runNone
 	s.sendAt = mono.Never
-	if s.cfg.Rate == 0 && s.adapt.tick(now) {
+	if s.cfg.Rate == 0 && s.adapt.tick(now, s.repairs.n) {
 		s.setRate(now)
 	}
 	reserve := 0
@@ -36,7 +36,6 @@ func (s *Source) NextTransmit(now mono.Time) (*Transmit, bool) {
 	}
 	if at := s.pacer.ready(now, s.cost()+reserve); at > now {
 		s.sendAt = at
-		s.adapt.limited = true
 		return nil, false
 	}
 	s.sendAt = 0
@@ -85,7 +84,7 @@ func (s *Source) Sent(now mono.Time, n int) {
 		s.stats.SPMs++
 	case runRDATA:
 		s.sentRepairs(now, n)
-		s.adapt.sent += n
+		s.adapt.count(n, bytes+n*s.cfg.Overhead)
 		s.repairLast = true
 		s.heart.sentData(now)
 		s.stats.RDATAPackets += uint64(n)
@@ -94,7 +93,7 @@ func (s *Source) Sent(now mono.Time, n int) {
 		s.win.MarkSent(n, now)
 		s.repairLast = false
 		s.heart.sentData(now)
-		s.adapt.sent += n
+		s.adapt.count(n, bytes+n*s.cfg.Overhead)
 		s.stats.ODATAPackets += uint64(n)
 		s.stats.ODATABytes += uint64(bytes)
 		s.finish()

@@ -34,6 +34,10 @@ type session struct {
 	direct     rxwindow.Packet
 	haveDirect bool
 
+	trail    seq.Num // the source's trailing edge
+	heardEnd seq.Num // the number after the newest the source is known to have sent
+	unit     int     // bytes of the largest packet so far, to estimate what fits
+
 	apdu assembly
 	loss loss
 
@@ -128,8 +132,20 @@ func (s *session) loseMissing(end seq.Num, why Cause) {
 // "Receivers MUST detect gaps in the expected data sequence [...] by comparing
 // SPM_LEAD of the most recently received SPM with the leading edge of
 // contiguous data." RFC 3208 §6.3
+//
+// Only as many as the receive buffer can hold when they come are looked for: the
+// rest when there is room. Asking for more would bring in what must be thrown
+// away, in place of what is wanted first.
 func (s *session) extend(end seq.Num) {
-	if first, n := s.win.Extend(end); n > 0 {
+	s.heardEnd = seq.Max(s.heardEnd, end)
+	room := s.win.Room(s.unit) - s.naks.Len()
+	if s.win.Next() == s.win.Lead() {
+		room = max(room, 1) // the next in order needs none
+	}
+	if room <= 0 {
+		return
+	}
+	if first, n := s.win.Extend(seq.Min(s.heardEnd, s.win.Lead().Add(min(room, s.r.cfg.WindowPackets)))); n > 0 {
 		s.miss(first, n)
 	}
 }
@@ -144,6 +160,7 @@ func (s *session) miss(first seq.Num, n int) {
 // advanceTrail takes in that the source no longer has the numbers before trail
 // (RFC 3208 §6.3, "Cancellation of NAK generation").
 func (s *session) advanceTrail(trail seq.Num) {
+	s.trail = trail
 	if !trail.After(s.win.Next()) {
 		return
 	}
@@ -162,6 +179,16 @@ func (s *session) advanceTrail(trail seq.Num) {
 		s.win.Lose(first.Add(i), uint8(CauseTrail))
 	}
 	s.r.enqueue(s)
+}
+
+// resume looks again at what was out of reach: at the trailing edge, and at what
+// the source has sent. It reports whether that led to something to deliver.
+func (s *session) resume() bool {
+	next, lead := s.win.Next(), s.win.Lead()
+	s.advanceTrail(s.trail)
+	moved := s.win.Next() != next || s.win.Lead() != lead
+	s.extend(s.heardEnd)
+	return moved
 }
 
 // keep moves the packet that is next in order from its caller's memory to the

@@ -30,6 +30,7 @@ type Source struct {
 	win     *txwindow.Window
 	repairs repairQueue
 	ncfs    ncfQueue
+	vain    mono.Time // when an NCF for what is not in the window was last made
 	pacer   pacer
 	adapt   adapter // if cfg.Rate is 0
 
@@ -47,6 +48,7 @@ type Source struct {
 	reask   reask
 
 	head     wire.Data // of the next ODATA
+	mixed    bool      // messages in fragments were sent: others bear an option too
 	maxAlone int       // bytes of data in a packet without options
 	maxPart  int       // bytes of data in a fragment
 
@@ -60,6 +62,9 @@ type Source struct {
 
 	stats SourceStats
 }
+
+// maxExtra is how many bytes of options a packet may have beside OPT_FRAGMENT.
+const maxExtra = 12
 
 // runKind says what a run of packets is.
 type runKind uint8
@@ -127,7 +132,7 @@ func (s *Source) Send(now mono.Time, msg []byte) (first, last seq.Num, err error
 	if size > s.room(s.maxAlone) {
 		packets = 1 + (size+s.maxPart-s.room(s.maxPart)-1)/s.maxPart
 	}
-	bytes := size + packets*(s.cfg.MaxTPDU-s.maxPart) + 8
+	bytes := size + packets*wire.FragmentHeaderLen + maxExtra
 	if packets > s.cfg.WindowPackets/2 || bytes > s.cfg.WindowBytes/2 {
 		return 0, 0, ErrMessageTooLarge
 	}
@@ -141,8 +146,13 @@ func (s *Source) Send(now mono.Time, msg []byte) (first, last seq.Num, err error
 	s.roomAt = mono.Never
 	first = s.win.Next()
 	if packets == 1 {
+		s.markAlone()
 		s.appendPacket(msg)
+		if s.mixed {
+			s.head.Options = wire.Options{}
+		}
 	} else {
+		s.mixed = true
 		s.appendFragments(first, msg)
 	}
 	s.sendAt = 0
@@ -154,13 +164,36 @@ func (s *Source) Send(now mono.Time, msg []byte) (first, last seq.Num, err error
 // room returns how much data fits the next packet, of n that fit one without
 // OPT_SYN.
 func (s *Source) room(n int) int {
-	switch {
-	case !s.head.Options.Has(wire.OptSyn):
-		return n
-	case n == s.maxPart:
+	switch syn := s.head.Options.Has(wire.OptSyn); {
+	case n == s.maxPart && syn:
 		return n - 4
+	case n == s.maxPart:
+		return n
+	case syn:
+		return n - 8 // OPT_SYN brings OPT_LENGTH with it
+	case s.mixed:
+		return n - 12 // so does OPT_JOIN
 	}
-	return n - 8 // OPT_SYN brings OPT_LENGTH with it
+	return n
+}
+
+// markAlone puts an option on a packet that is not a fragment, if there are
+// fragments in the session.
+//
+// OpenPGM 5.3, when it gets a fragment it already has, takes the packets after
+// it for fragments too, until one bears an option: it drops them, or loses them
+// for good. A packet with an option ends that. OPT_JOIN is the one that may
+// stand on any packet (RFC 3208 §9.4); it says what holds anyway: that a
+// receiver may begin here, or with the window where Join is configured.
+func (s *Source) markAlone() {
+	if !s.mixed || s.head.Options.Has(wire.OptSyn) {
+		return
+	}
+	s.head.Options.Set(wire.OptJoin)
+	s.head.Options.Join = s.win.Next()
+	if s.cfg.Join {
+		s.head.Options.Join = s.win.Trail()
+	}
 }
 
 // appendFragments adds the packets of a message that begins with number first.
@@ -180,7 +213,7 @@ func (s *Source) appendFragments(first seq.Num, msg []byte) {
 // appendPacket encodes the next packet in its place in the window.
 func (s *Source) appendPacket(data []byte) {
 	s.head.SQN, s.head.Trail = s.win.Next(), s.win.Trail()
-	b := s.win.Reserve(min(wire.FragmentHeaderLen+8+len(data), s.cfg.MaxTPDU))
+	b := s.win.Reserve(min(wire.FragmentHeaderLen+maxExtra+len(data), s.cfg.MaxTPDU))
 	pkt := append(wire.AppendDataHeader(b[:0], &s.head, len(data)), data...)
 	wire.SetChecksum(pkt)
 	s.win.Commit(len(pkt))

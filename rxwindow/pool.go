@@ -12,13 +12,13 @@ type Pool struct {
 	free  [numClasses][][]byte
 }
 
-// Buffer sizes are 128 bytes times a power of two, except that 1,536 bytes, just
-// over what fits an Ethernet frame, takes the place of 2 KiB.
+// Buffer sizes are multiples of 64 bytes up to 2 KiB, so that a packet takes
+// hardly more room here than in the source's window, and then powers of two.
 const (
-	minShift   = 7
-	frameClass = 4
-	frameSize  = 1536
-	numClasses = 11 // up to 128 KiB
+	grain      = 64
+	numSmall   = 32
+	smallSize  = grain * numSmall
+	numClasses = numSmall + 6 // up to 128 KiB
 )
 
 // NewPool returns an empty pool that will use at most limit bytes.
@@ -29,15 +29,18 @@ func (p *Pool) Used() int { return p.used }
 
 // class returns the class of buffers for packets of the given size, and theirs.
 func class(size int) (c, capacity int) {
-	c = max(bits.Len(uint(max(size, 1)-1))-minShift, 0)
-	capacity = 1 << (c + minShift)
-	if c == frameClass {
-		if size <= frameSize {
-			return c, frameSize
-		}
-		c, capacity = c+1, 2*capacity
+	if size <= smallSize {
+		c = max(size-1, 0) / grain
+		return c, (c + 1) * grain
 	}
-	return c, capacity
+	n := bits.Len(uint(size-1) / smallSize)
+	return numSmall - 1 + n, smallSize << n
+}
+
+// Room returns how many more packets of the given size fit.
+func (p *Pool) Room(size int) int {
+	_, capacity := class(size)
+	return max(p.limit-p.used, 0) / capacity
 }
 
 // get returns a buffer of the given size, 128 KiB at most, or nil if the pool's
@@ -54,9 +57,7 @@ func (p *Pool) get(size int, must bool) []byte {
 	if p.used+capacity > p.limit && !must {
 		return nil
 	}
-	if p.used+p.idle+capacity > p.limit {
-		p.free, p.idle = [numClasses][][]byte{}, 0
-	}
+	p.trim(p.limit - capacity)
 	p.used += capacity
 	return make([]byte, size, capacity)
 }
@@ -70,4 +71,16 @@ func (p *Pool) put(b []byte) {
 	p.used -= cap(b)
 	p.idle += cap(b)
 	p.free[c] = append(p.free[c], b)
+}
+
+// trim lets go of idle buffers, the largest first, until no more than limit bytes
+// are held.
+func (p *Pool) trim(limit int) {
+	for c := numClasses - 1; c >= 0 && p.used+p.idle > limit; c-- {
+		for n := len(p.free[c]); n > 0 && p.used+p.idle > limit; n-- {
+			p.idle -= cap(p.free[c][n-1])
+			p.free[c][n-1] = nil
+			p.free[c] = p.free[c][:n-1]
+		}
+	}
 }

@@ -80,6 +80,9 @@ func (w *Window) Next() seq.Num { return w.next }
 // Lead returns the number after the newest one heard of.
 func (w *Window) Lead() seq.Num { return w.lead }
 
+// Room returns how many packets of the given size the pool can take.
+func (w *Window) Room(size int) int { return w.pool.Room(size) }
+
 // Reach returns the number after the last one the window can take now.
 func (w *Window) Reach() seq.Num { return w.next.Add(w.limit) }
 

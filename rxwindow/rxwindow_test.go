@@ -104,7 +104,7 @@ func TestModel(t *testing.T) {
 // TestHeldUntilRelease checks that delivered data stays while its user looks at
 // it, and that its buffer is used again after that.
 func TestHeldUntilRelease(t *testing.T) {
-	pool := NewPool(2 * 128)
+	pool := NewPool(2 * 64)
 	w := New(pool, 8, 10)
 	w.Extend(14)
 	for n := seq.Num(10); n < 12; n++ {

@@ -37,11 +37,12 @@ type Window struct {
 
 // Slot is what is known of one packet, for its owner to read and write.
 type Slot struct {
-	Sent     mono.Time // when it was first sent
-	Asked    mono.Time // when the first NAK for it came; 0 if none has
-	Repaired mono.Time // when it was last sent as a repair; 0 if it was not
-	Queued   bool      // it waits to be sent as a repair
-	Repeats  uint8     // NAKs for it while its repair was on its way
+	Sent      mono.Time // when it was first sent
+	Asked     mono.Time // when the first NAK for it came; 0 if none has
+	Confirmed mono.Time // when an NCF for it was last made; 0 if none was
+	Repaired  mono.Time // when it was last sent as a repair; 0 if it was not
+	Queued    bool      // it waits to be sent as a repair
+	Repeats   uint8     // NAKs for it while its repair was on its way
 
 	off, size uint32
 }
