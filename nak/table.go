@@ -69,7 +69,7 @@ type Table struct {
 	ask         int       // numbers in state Ask
 	askFrom     seq.Num   // none in state Ask is older
 	due         mono.Time // no machine has anything to do sooner
-	arrived     mono.Time // when a missing number last arrived
+	arrived     uint32    // how many missing numbers arrived
 	again       mono.Time // end of the back-offs that begin in one call of Expire; 0 before
 	lost        []Lost    // given up, to be fetched with NextLost
 }
@@ -78,6 +78,7 @@ type slot struct {
 	due        mono.Time
 	asked      mono.Time // when our first NAK for the number left; 0 if none did
 	prev, next seq.Num   // missing numbers before and after
+	arrived    uint32    // Table.arrived at the last retry
 	state      State
 	ncfTries   uint8
 	dataTries  uint8
@@ -120,7 +121,7 @@ func (t *Table) Miss(now mono.Time, first seq.Num, count int) {
 	for i := range count {
 		n := first.Add(i)
 		s := t.slot(n)
-		*s = slot{state: BackOff, due: due, prev: t.last}
+		*s = slot{state: BackOff, due: due, prev: t.last, arrived: t.arrived}
 		if t.n == 0 {
 			t.first = n
 		} else {
@@ -169,7 +170,7 @@ func (t *Table) Arrived(now mono.Time, n seq.Num) bool {
 	if s.asks <= 1 {
 		t.Timing.MeasureGroup(now, int(s.heard)) // with more, some answer our own
 	}
-	t.arrived = now
+	t.arrived++
 	t.remove(n)
 	return true
 }
@@ -306,23 +307,29 @@ func (t *Table) expire(now mono.Time, n seq.Num, s *slot) {
 		}
 	case WaitNCF:
 		t.Timing.rtt.missed(now, t.Timing.Repeat(0))
+		t.progress(s)
 		if s.ncfTries++; int(s.ncfTries) > cfg.NCFRetries {
 			t.giveUp(n, NoNCF)
 			return
 		}
 		t.retry(now, s)
 	case WaitData:
-		wait := t.Timing.Data(int(s.dataTries))
-		t.Timing.data.missed(now, wait)
-		// While other repairs arrive, the source is at work on this one too.
-		if t.arrived < now.Add(-wait) {
-			s.dataTries++
-		}
-		if int(s.dataTries) > cfg.DataRetries {
+		t.Timing.data.missed(now, t.Timing.Data(0))
+		t.progress(s)
+		if s.dataTries++; int(s.dataTries) > cfg.DataRetries {
 			t.giveUp(n, NoData)
 			return
 		}
 		t.retry(now, s)
+	}
+}
+
+// progress begins to count the retries of s anew if other numbers were repaired
+// since the last one: the source is at work, and slow.
+func (t *Table) progress(s *slot) {
+	if s.arrived != t.arrived {
+		s.arrived = t.arrived
+		s.ncfTries, s.dataTries = 0, 0
 	}
 }
 

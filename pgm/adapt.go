@@ -41,6 +41,7 @@ const (
 	// An interval has at least so many packets and so many times the age of a
 	// NAK, but does not take longer than adaptLongest.
 	adaptPackets  = 300
+	adaptFew      = 30
 	adaptAges     = 4
 	adaptShortest = 20 * time.Millisecond
 	adaptLongest  = time.Second
@@ -74,7 +75,9 @@ func (a *adapter) tick(now mono.Time, repairs int) bool {
 		return false
 	}
 	before := a.rate
-	if a.sent > 0 {
+	// Few packets prove little: a source with little to send is to keep the rate
+	// for when it has more.
+	if a.sent >= adaptPackets || 3*a.missed > a.sent && a.sent >= adaptFew {
 		used := float64(a.bytes) / d.Seconds()
 		a.judge(now, min(float64(a.missed)/float64(a.sent), 1), used, repairs <= maxRunPackets)
 	}

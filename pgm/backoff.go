@@ -21,11 +21,10 @@ type backoffTuner struct {
 }
 
 const (
-	tuneRepeats    = 3                      // duplicates that are tolerated
-	tuneProbes     = 64                     // NAK_PROBE_NUM
-	tuneMin        = 500 * time.Microsecond // an interval below is withdrawn
-	tuneMax        = time.Second            // NAK_BO_IVL_MAX
-	tuneRoundTrips = 4                      // of the spread of the duplicates, at first
+	tuneRepeats = 3                      // duplicates that are tolerated
+	tuneProbes  = 8                      // NAK_PROBE_NUM
+	tuneMin     = 500 * time.Microsecond // an interval below is withdrawn
+	tuneMax     = time.Second            // NAK_BO_IVL_MAX
 )
 
 func newBackoffTuner(d time.Duration) backoffTuner {
@@ -45,8 +44,8 @@ func (t *backoffTuner) asked() {
 	}
 }
 
-// repeated tells that one was asked for again, spread after the first time.
-func (t *backoffTuner) repeated(now mono.Time, spread time.Duration, repeats int) {
+// repeated tells that one was asked for again while its repair was on its way.
+func (t *backoffTuner) repeated(now mono.Time, repeats int) {
 	if t.fixed || repeats <= tuneRepeats {
 		return
 	}
@@ -54,6 +53,6 @@ func (t *backoffTuner) repeated(now mono.Time, spread time.Duration, repeats int
 	if now < t.calm {
 		return
 	}
-	t.interval = min(max(2*t.interval, tuneRoundTrips*spread, tuneMin), tuneMax)
+	t.interval = min(max(2*t.interval, tuneMin), tuneMax)
 	t.calm = now.Add(2 * t.interval)
 }

@@ -85,13 +85,13 @@ func (s *Source) repair(now mono.Time, n seq.Num) {
 	if sl.Queued || sl.Repaired != 0 && now.Sub(sl.Repaired) < eliminate {
 		s.stats.NAKDuplicate++
 		sl.Repeats = min(sl.Repeats+1, 250)
-		s.backoff.repeated(now, now.Sub(sl.Asked), int(sl.Repeats))
+		s.backoff.repeated(now, int(sl.Repeats))
 		return
 	}
 	if sl.Repaired != 0 {
 		s.reask.add(now, now.Sub(sl.Repaired))
 	}
-	sl.Queued = true
+	sl.Queued, sl.Repeats = true, 0
 	s.repairs.push(n)
 	s.adapt.asked(now, max(sl.Sent, sl.Repaired))
 }
