@@ -21,7 +21,8 @@ type reader struct {
 	memory    []byte
 
 	gro, batch bool // UDP_GRO, recvmmsg
-	backlog    bool // there was more to read than was read
+	backlog    bool // there may be more to read than was read
+	streak     int  // reads in a row that found something
 
 	reads, batches, truncated, errors uint64
 }
@@ -56,13 +57,13 @@ func (r *reader) reset(i int) {
 	h.Flags = 0
 }
 
-// read takes what has arrived at a socket. When the last read found it empty,
+// read takes what has arrived at a socket. When it was found empty not long ago,
 // it tries one datagram, for the lowest latency; it is when there is more that
 // a batch pays.
 func (r *reader) read(in *input) ([]datagram, error) {
 	n, errno := 1, syscall.Errno(0)
 	r.reads++
-	if r.backlog && r.batch {
+	if r.streak >= 2 && r.batch {
 		n, errno = recvmmsg(in.fd, &r.heads)
 		r.backlog = n == batchSize
 	} else {
@@ -72,6 +73,7 @@ func (r *reader) read(in *input) ([]datagram, error) {
 	if errno != 0 {
 		return nil, r.failed(errno)
 	}
+	r.streak++
 	for i := range n {
 		r.take(i, in)
 	}
@@ -81,7 +83,7 @@ func (r *reader) read(in *input) ([]datagram, error) {
 
 // failed says what to make of an error of a read.
 func (r *reader) failed(errno syscall.Errno) error {
-	r.backlog = false
+	r.backlog, r.streak = false, 0
 	switch {
 	case errno == unix.EAGAIN || errno == unix.EINTR:
 		return nil

@@ -163,7 +163,7 @@ func (b *bench) roundTrips(kind string) *table {
 }
 
 func (b *bench) task(kind, role, network string, size int, batch bool) *task {
-	t := &task{Role: role, Network: network, Size: size, Duration: time.Duration(b.duration), Batch: batch}
+	t := &task{Role: role, Network: network, Size: size, Duration: time.Duration(b.duration), Window: b.window, Batch: batch}
 	if b.profiles != "" && !strings.HasPrefix(role, "raw-") {
 		t.Profile = filepath.Join(b.profiles, fmt.Sprintf("%s-%s-%d.pprof", kind, role, size))
 	}

@@ -36,6 +36,7 @@ type options struct {
 	sizes    []int
 	rounds   int
 	duration cli.Duration
+	window   cli.Size
 	pin      bool
 	json     bool
 	quiet    bool
@@ -44,7 +45,7 @@ type options struct {
 }
 
 func parse(args []string, stdout io.Writer) (o *options, done bool, err error) {
-	o = &options{pin: true, duration: cli.Duration(2 * time.Second)}
+	o = &options{pin: true, duration: cli.Duration(2 * time.Second), window: 256 << 20}
 	f := pflag.NewFlagSet(name, pflag.ContinueOnError)
 	f.SetOutput(io.Discard)
 	f.Usage = func() {}
@@ -52,6 +53,7 @@ func parse(args []string, stdout io.Writer) (o *options, done bool, err error) {
 	f.IntSliceVar(&o.sizes, "size", []int{1400, 100}, fmt.Sprintf("message sizes for throughput, %d to %d `bytes`", minSize, maxSize))
 	f.IntVar(&o.rounds, "rounds", 5, "how often to measure each")
 	f.VarP(&o.duration, "duration", "d", "how long one measurement takes")
+	f.Var(&o.window, "window", "windows of this stack, at both ends; 100 ms of the rate have to fit")
 	quick := f.Bool("quick", false, "one short round of each, to see that all runs")
 	f.StringSliceVar(&o.only, "only", nil, "measure `KIND`: throughput, spin or blocking; may be repeated")
 	unpinned := f.Bool("no-pin", false, "let the system choose the cores, not core 0 to send and core 1 to receive")

@@ -24,6 +24,7 @@ type task struct {
 	Network  string // as pgmnet.ParseNetwork takes it
 	Size     int    // of a message, in bytes
 	Duration time.Duration
+	Window   cli.Size
 	Batch    bool // raw UDP: many packets a call
 	Spin     bool // poll rather than sleep
 	Profile  string

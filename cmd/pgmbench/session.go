@@ -26,6 +26,10 @@ const (
 	endMark = ^uint64(0)
 )
 
+// windowPackets is how many packets the windows hold, so that small ones do not
+// fill them before --window does.
+const windowPackets = 1 << 20
+
 // config returns what is the same for all sockets of a task: the defaults.
 func (t *task) config() (cfg pgmnet.Config, err error) {
 	cfg.Network, err = pgmnet.ParseNetwork(t.Network)
@@ -40,7 +44,7 @@ func (t *task) source() (*pgmnet.Source, error) {
 	if err != nil {
 		return nil, err
 	}
-	return pgmnet.NewSource(cfg, pgm.SourceConfig{})
+	return pgmnet.NewSource(cfg, pgm.SourceConfig{WindowBytes: int(t.Window), WindowPackets: windowPackets})
 }
 
 func (t *task) receiver() (*pgmnet.Receiver, error) {
@@ -48,7 +52,7 @@ func (t *task) receiver() (*pgmnet.Receiver, error) {
 	if err != nil {
 		return nil, err
 	}
-	return pgmnet.NewReceiver(cfg, pgm.ReceiverConfig{})
+	return pgmnet.NewReceiver(cfg, pgm.ReceiverConfig{BufferBytes: int(t.Window), WindowPackets: windowPackets})
 }
 
 // pgmSend sends numbered messages as fast as they go.
