@@ -195,6 +195,7 @@ func TestUnheard(t *testing.T) {
 	s.table.Expire(s.now, s.now-18*ms)
 	s.state(7, WaitNCF)
 	s.state(8, Ask)
+	s.now += ms / 100
 	s.table.Expire(s.now, s.now)
 	s.state(7, BackOff)
 }

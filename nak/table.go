@@ -13,6 +13,7 @@ package nak
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/gopgm/gopgm/mono"
 	"github.com/gopgm/gopgm/seq"
@@ -67,6 +68,7 @@ type Table struct {
 	first, last seq.Num // the oldest and the newest missing number, if n > 0
 	n           int
 	ask         int       // numbers in state Ask
+	open        int       // numbers in state WaitNCF or WaitData
 	askFrom     seq.Num   // none in state Ask is older
 	due         mono.Time // no machine has anything to do sooner
 	arrived     uint32    // how many missing numbers arrived
@@ -85,6 +87,18 @@ type slot struct {
 	heard      uint8 // NCFs
 	asks       uint8 // NAKs of ours
 }
+
+const (
+	// maxOpen is how many numbers are waited for at a time. The rest is asked
+	// for as these arrive, the oldest first: a source that has much to repair
+	// must not be asked for the same over and over. While it repairs the older
+	// ones its trailing edge cannot pass the others.
+	maxOpen = 32768
+
+	// walkPause is how long a walk over the missing numbers has to wait after
+	// the last one, for each of them: several times what it takes.
+	walkPause = 20 * time.Nanosecond
+)
 
 // Lost is a number that was given up.
 type Lost struct {
@@ -184,9 +198,6 @@ func (t *Table) Cancel(n seq.Num) {
 
 func (t *Table) remove(n seq.Num) {
 	s := t.slot(n)
-	if s.state == Ask {
-		t.ask--
-	}
 	if n == t.first {
 		t.first = s.next
 	} else {
@@ -197,7 +208,7 @@ func (t *Table) remove(n seq.Num) {
 	} else {
 		t.slot(s.next).prev = s.prev
 	}
-	s.state = None
+	t.set(s, None)
 	if t.n--; t.n == 0 {
 		t.due = mono.Never
 	}
@@ -224,14 +235,11 @@ func (t *Table) Confirm(now mono.Time, n seq.Num) (suppressed bool) {
 		if s.asks == 1 {
 			t.Timing.MeasureRTT(now.Sub(s.asked))
 		}
-	case Ask:
-		t.ask--
-		suppressed = true
-	case BackOff:
+	case Ask, BackOff:
 		suppressed = true
 	}
 	s.ncfTries = 0
-	s.state = WaitData
+	t.set(s, WaitData)
 	t.wait(s, now.Add(t.Timing.Data(int(s.dataTries))))
 	return suppressed
 }
@@ -248,13 +256,10 @@ func (t *Table) PeerAsked(now mono.Time, n seq.Num) (suppressed bool) {
 	case WaitData: // "matching NCFs and NAKs restart NAK_RDATA_IVL"
 		t.wait(s, now.Add(t.Timing.Data(int(s.dataTries))))
 		return false
-	case Ask:
-		t.ask--
-		suppressed = true
-	case BackOff:
+	case Ask, BackOff:
 		suppressed = true
 	}
-	s.state = WaitNCF
+	t.set(s, WaitNCF)
 	t.wait(s, now.Add(t.Timing.Repeat(int(s.ncfTries))))
 	return suppressed
 }
@@ -290,7 +295,10 @@ func (t *Table) Expire(now, heard mono.Time) {
 	}
 	if t.n == 0 {
 		t.due = mono.Never
+		return
 	}
+	// Not to spend all time on walking when very many are missing.
+	t.due = max(t.due, now.Add(time.Duration(t.n)*walkPause))
 }
 
 func (t *Table) expire(now mono.Time, n seq.Num, s *slot) {
@@ -301,8 +309,8 @@ func (t *Table) expire(now mono.Time, n seq.Num, s *slot) {
 			t.giveUp(n, Never)
 			return
 		}
-		s.state = Ask
-		if t.ask++; t.ask == 1 || n.Before(t.askFrom) {
+		t.set(s, Ask)
+		if t.ask == 1 || n.Before(t.askFrom) {
 			t.askFrom = n
 		}
 	case WaitNCF:
@@ -339,7 +347,8 @@ func (t *Table) retry(now mono.Time, s *slot) {
 	if t.again == 0 {
 		t.again = t.backoff(now)
 	}
-	s.state, s.due = BackOff, t.again
+	t.set(s, BackOff)
+	s.due = t.again
 }
 
 func (t *Table) giveUp(n seq.Num, why Cause) {
@@ -356,7 +365,24 @@ func (t *Table) TakeLost() []Lost {
 }
 
 // Asking reports whether a NAK is to be sent.
-func (t *Table) Asking() bool { return t.ask > 0 }
+func (t *Table) Asking() bool { return t.ask > 0 && t.open < maxOpen }
+
+// set moves s to another state.
+func (t *Table) set(s *slot, state State) {
+	switch s.state {
+	case Ask:
+		t.ask--
+	case WaitNCF, WaitData:
+		t.open--
+	}
+	switch state {
+	case Ask:
+		t.ask++
+	case WaitNCF, WaitData:
+		t.open++
+	}
+	s.state = state
+}
 
 // NextNAK fills list with the numbers of the next NAK, the oldest first, and
 // counts them as asked for at now. Beside those whose back-off is over it takes
@@ -365,7 +391,7 @@ func (t *Table) Asking() bool { return t.ask > 0 }
 // "When a receiver has to transmit a sequence of NAKs, it SHOULD transmit the
 // NAKs in order from oldest to most recent." RFC 3208 §6.3
 func (t *Table) NextNAK(now mono.Time, list []seq.Num) int {
-	if t.ask == 0 {
+	if !t.Asking() {
 		return 0
 	}
 	soon := now.Add(4 * t.Timing.Tick())
@@ -380,14 +406,11 @@ func (t *Table) NextNAK(now mono.Time, list []seq.Num) int {
 	for count < len(list) {
 		s := t.slot(n)
 		if s.state == Ask || s.state == BackOff && s.due <= soon {
-			if s.state == Ask {
-				t.ask--
-			}
 			if s.asks == 0 {
 				s.asked = now
 			}
 			s.asks = min(s.asks+1, 254)
-			s.state = WaitNCF
+			t.set(s, WaitNCF)
 			t.wait(s, now.Add(t.Timing.Repeat(int(s.ncfTries))))
 			list[count] = n
 			count++

@@ -72,7 +72,7 @@ type SourceConfig struct {
 	MinRepair time.Duration
 
 	// RepairHold is how long, from the first NAK for a packet, the trailing edge
-	// waits for its repair to succeed when the room is needed. Default 1 s;
+	// waits for its repair to succeed when the room is needed. Default 3 s;
 	// negative means not at all.
 	RepairHold time.Duration
 
@@ -183,7 +183,7 @@ func (c SourceConfig) withDefaults() (SourceConfig, error) {
 	def(&c.MaxRate, 12.5e9)
 	def(&c.Burst, 65536)
 	def(&c.MinRepair, 100*time.Millisecond)
-	def(&c.RepairHold, time.Second)
+	def(&c.RepairHold, 3*time.Second)
 	def(&c.AmbientSPM, time.Second)
 	def(&c.HeartbeatMin, 5*time.Millisecond)
 	def(&c.HeartbeatMax, max(5*time.Second, c.HeartbeatMin))

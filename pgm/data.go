@@ -114,6 +114,7 @@ func (s *session) accept(n seq.Num, p *rxwindow.Packet, t wire.Type) error {
 // arrived ends the search for number n.
 func (s *session) arrived(n seq.Num, t wire.Type) {
 	s.naks.Arrived(s.r.now, n)
+	s.r.sending = s.r.sending || s.naks.Asking() // more may be asked for now
 	if t == wire.TypeRDATA {
 		s.r.stats.Repairs++
 	} else {

@@ -16,7 +16,7 @@ type reask struct {
 }
 
 const (
-	minReask    = 50 * time.Millisecond // also when a receiver is held up
+	minReask    = 100 * time.Millisecond // also when a receiver is held up
 	reaskMemory = 2 * time.Second
 )
 
