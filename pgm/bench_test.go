@@ -11,12 +11,11 @@ import (
 // hotPath drives a message through both machines: sent, in runs, and received
 // in order.
 type hotPath struct {
-	src   *Source
-	rcv   *Receiver
-	now   mono.Time
-	msg   []byte
-	queue int
-	run   []byte
+	src *Source
+	rcv *Receiver
+	now mono.Time
+	msg []byte
+	run []byte
 }
 
 func newHotPath(tb testing.TB, size int) *hotPath {

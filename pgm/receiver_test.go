@@ -88,10 +88,6 @@ func (r *receiverScript) recvSPM(trail, lead seq.Num, set ...func(*wire.SPM)) er
 	return r.recv(wire.AppendSPM(nil, &p))
 }
 
-func (r *receiverScript) recvNCF(n seq.Num) error {
-	return r.recv(wire.AppendNAK(nil, &wire.NAK{Header: header(wire.TypeNCF), SQN: n, Source: sourceAddr, Group: groupAddr}))
-}
-
 // advance lets time pass and takes what is sent meanwhile.
 func (r *receiverScript) advance(d time.Duration) (log []string) {
 	r.t.Helper()

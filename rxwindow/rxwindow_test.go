@@ -56,7 +56,7 @@ func TestModel(t *testing.T) {
 					}
 					if ok {
 						m.state[n], m.data[n] = Received, bytes.Clone(b)
-						b = append(b[:0], make([]byte, len(b))...) // the window has its own copy
+						clear(b) // the window has its own copy
 					}
 				case op < 7:
 					if m.state[n] == Missing {
