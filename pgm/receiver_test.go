@@ -304,7 +304,7 @@ func TestSPMOrder(t *testing.T) {
 	r2 := newReceiverScript(t, ReceiverConfig{})
 	r2.spm = 0x90000000
 	if err := r2.recvSPM(0, 0); err != nil {
-		t.Errorf("a first SPM numbered %#x: %v", 0x90000000, err)
+		t.Errorf("a first SPM numbered %#x: %v", uint32(r2.spm-1), err)
 	}
 }
 

@@ -38,11 +38,11 @@ func newLedger(first seq.Num) *ledger {
 // data. maxPayload is the most one packet could carry.
 func (l *ledger) add(now mono.Time, first, last seq.Num, data []byte, maxPayload int) error {
 	if first != l.next {
-		return fmt.Errorf("the Send returned first = %#x, want %#x", uint32(first), uint32(l.next))
+		return fmt.Errorf("got from Send first = %#x, want %#x", uint32(first), uint32(l.next))
 	}
 	n := last.Sub(first) + 1
 	if n < 1 || n < (len(data)+maxPayload-1)/maxPayload || n > 1 && n > len(data) {
-		return fmt.Errorf("the Send returned %d packets for a message of %d bytes", n, len(data))
+		return fmt.Errorf("got from Send %d packets for a message of %d bytes", n, len(data))
 	}
 	for range n {
 		l.byNumber = append(l.byNumber, int32(len(l.messages)))
