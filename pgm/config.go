@@ -54,7 +54,8 @@ type SourceConfig struct {
 
 	// Rate limits everything sent, in bytes per second (TXW_MAX_RTE). With the
 	// default, 0, the source adapts between MinRate and MaxRate (defaults 1 MB/s
-	// and 12.5 GB/s): NAKs slow it down, their absence speeds it up.
+	// and 12.5 GB/s) from 100 MB/s on: NAKs slow it down, unless slowing down does
+	// not help; their absence speeds it up.
 	Rate             int64
 	MinRate, MaxRate int64
 
@@ -65,9 +66,8 @@ type SourceConfig struct {
 
 	// MinRepair is how long a packet stays in the window at least when the
 	// source adapts its rate: sending stalls rather than retire a packet sooner,
-	// so that a receiver has time to ask, be it
-	// held up for a while. Default 100 ms: the rate is at most WindowBytes in
-	// 100 ms; negative means none. It
+	// so that a receiver has time to ask, be it held up for a while. Default
+	// 100 ms: the rate is at most WindowBytes in 100 ms. Negative means none. It
 	// does not apply with a fixed Rate.
 	MinRepair time.Duration
 
