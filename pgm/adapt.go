@@ -79,7 +79,7 @@ func (a *adapter) tick(now mono.Time, repairs int) bool {
 	// for when it has more.
 	if a.sent >= adaptPackets || 3*a.missed > a.sent && a.sent >= adaptFew {
 		used := float64(a.bytes) / d.Seconds()
-		a.judge(now, min(float64(a.missed)/float64(a.sent), 1), used, repairs <= maxRunPackets)
+		a.judge(now, min(float64(a.missed)/float64(a.sent), 1), used, repairs <= MaxRunPackets)
 	}
 	a.start, a.sent, a.bytes, a.missed = now, 0, 0, 0
 	a.rate = min(max(a.rate, a.min), a.max)

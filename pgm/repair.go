@@ -102,7 +102,7 @@ func (s *Source) repairRun(bytes int) bool {
 		s.repairs.pop(1) // it left the window meanwhile
 	}
 	tx := Transmit{Data: s.iov[:0], RouterAlert: true}
-	for i := 0; i < s.repairs.n && tx.Packets < maxRunPackets; i++ {
+	for i := 0; i < s.repairs.n && tx.Packets < MaxRunPackets; i++ {
 		n := s.repairs.at(i)
 		if !s.win.Repairable(n) {
 			break

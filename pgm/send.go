@@ -49,7 +49,7 @@ func (s *Source) cost() int { return s.tx.Bytes + s.tx.Packets*s.cfg.Overhead }
 // dataRun builds the next run of RDATA or ODATA, no larger than the token
 // bucket can pay at once.
 func (s *Source) dataRun() runKind {
-	bytes := min(int(s.pacer.burst)-controlReserve-maxRunPackets*s.cfg.Overhead, maxRunBytes)
+	bytes := min(int(s.pacer.burst)-controlReserve-MaxRunPackets*s.cfg.Overhead, MaxRunBytes)
 	unsent, _ := s.win.Backlog()
 	if s.repairs.n > 0 && (unsent == 0 || !s.repairLast) && s.repairRun(bytes) {
 		return runRDATA
@@ -57,7 +57,7 @@ func (s *Source) dataRun() runKind {
 	if unsent == 0 {
 		return runNone
 	}
-	data, segment, n := s.win.Run(s.win.Unsent(), s.win.Next(), maxRunPackets, bytes)
+	data, segment, n := s.win.Run(s.win.Unsent(), s.win.Next(), MaxRunPackets, bytes)
 	s.iov[0] = data
 	s.tx = Transmit{Data: s.iov[:1], Segment: segment, Packets: n, Bytes: len(data)}
 	return runODATA

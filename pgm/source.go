@@ -2,7 +2,6 @@ package pgm
 
 import (
 	"errors"
-	"math/rand/v2"
 	"net/netip"
 
 	"github.com/gopgm/gopgm/mono"
@@ -24,7 +23,6 @@ var ErrClosed = errors.New("pgm: source closed")
 // Source is the sending end of a session.
 type Source struct {
 	cfg SourceConfig
-	rng *rand.Rand
 	now mono.Time // the latest time given; one that goes back counts as it
 
 	win     *txwindow.Window
@@ -54,7 +52,7 @@ type Source struct {
 
 	tx         Transmit // what NextTransmit returned last
 	kind       runKind
-	iov        [maxRunPackets][]byte
+	iov        [MaxRunPackets][]byte
 	control    []byte    // an SPM or NCF
 	repairLast bool      // the last data run were repairs
 	sendAt     mono.Time // the next run may not be sent sooner
@@ -86,7 +84,6 @@ func NewSource(now mono.Time, cfg SourceConfig) (*Source, error) {
 	}
 	s := &Source{
 		cfg: cfg,
-		rng: rand.New(cfg.Rand),
 		now: now,
 		win: txwindow.New(cfg.WindowPackets, cfg.WindowBytes, cfg.FirstSQN),
 		heart: heartbeat{

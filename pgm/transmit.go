@@ -34,8 +34,9 @@ type Transmit struct {
 	RouterAlert bool
 }
 
-// Limits of one run: what one UDP_SEGMENT write can carry.
+// Limits of one run, which are those of one UDP_SEGMENT write: more packets are
+// refused by older kernels, and more bytes are cut up in software.
 const (
-	maxRunPackets = 64
-	maxRunBytes   = 65000
+	MaxRunPackets = 64
+	MaxRunBytes   = 65000
 )

@@ -102,10 +102,3 @@ func warnBuffer(log *slog.Logger, which string, asked, granted int, limit string
 
 // maxDatagram is the size in bytes that holds any datagram or run of them.
 const maxDatagram = 64 << 10
-
-// What one call sends at most: of UDP_SEGMENT, more packets are refused by
-// older kernels, and more bytes are cut up in software.
-const (
-	maxRunPackets = 64
-	maxRunBytes   = 65000
-)

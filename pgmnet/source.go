@@ -83,7 +83,7 @@ func NewSource(cfg Config, pc pgm.SourceConfig) (*Source, error) {
 		tsi:      pc.TSI,
 		addr:     pc.Addr,
 		drop:     cfg.Drop,
-		runBytes: maxRunBytes - pc.MaxTPDU,
+		runBytes: pgm.MaxRunBytes - pc.MaxTPDU,
 	}
 	var err error
 	if s.engine, err = pgm.NewSource(s.now, pc); err != nil {
@@ -298,7 +298,7 @@ func (s *Source) put(msg []byte) error {
 // fullRun reports whether as much waits as one system call takes.
 func (s *Source) fullRun() bool {
 	packets, bytes := s.engine.Unsent()
-	return packets >= maxRunPackets || bytes >= s.runBytes
+	return packets >= pgm.MaxRunPackets || bytes >= s.runBytes
 }
 
 // flush blocks until the network has taken all data.

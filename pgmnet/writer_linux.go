@@ -22,7 +22,7 @@ type writer struct {
 	name    sockaddr
 	control segmentControl
 	head    unix.Msghdr
-	heads   [maxRunPackets]unix.Mmsghdr
+	heads   [pgm.MaxRunPackets]unix.Mmsghdr
 	iovs    []unix.Iovec
 
 	// The system calls for runs. Tests replace them.
@@ -76,7 +76,7 @@ func (w *writer) write(tx *pgm.Transmit) (int, syscall.Errno) {
 	if tx.Packets == 1 {
 		return w.writeOne(tx)
 	}
-	if w.mode == GSO && tx.Packets <= maxRunPackets && tx.Bytes <= maxRunBytes {
+	if w.mode == GSO && tx.Packets <= pgm.MaxRunPackets && tx.Bytes <= pgm.MaxRunBytes {
 		switch errno := w.writeRun(tx); errno {
 		case 0:
 			return tx.Packets, 0
@@ -146,7 +146,7 @@ func (w *writer) gather(tx *pgm.Transmit) {
 // cut makes heads hold the packets of the run, or as many as fit, and returns
 // those. A packet may lie across two slices.
 func (w *writer) cut(tx *pgm.Transmit) []unix.Mmsghdr {
-	packets := w.heads[:min(tx.Packets, maxRunPackets)]
+	packets := w.heads[:min(tx.Packets, pgm.MaxRunPackets)]
 	// Not to move while it is pointed into: at most one for each slice, and
 	// one more for each packet.
 	if need := len(tx.Data) + len(packets); cap(w.iovs) < need {
