@@ -24,9 +24,10 @@ type adapter struct {
 	sent   int       // packets in it
 	bytes  int       // and their bytes
 	missed int       // and how many of them had to be queued as repairs
+	used   float64   // bytes per second sent of late, at the best
 
 	epoch   mono.Time     // packets sent before do not count any more
-	age     time.Duration // from a packet to the NAK for it, smoothed
+	age     time.Duration // from a packet to the first NAK for it, smoothed
 	floor   float64       // share of loss that slowing down does not cure
 	ceiling float64       // rate that was too high; 0 if none was
 	judging bool          // slowed down: has it helped?
@@ -39,8 +40,10 @@ const (
 	adaptMaxFloor = 0.5   // no link loses more at random than this
 
 	// An interval has at least so many packets and so many times the age of a
-	// NAK, but does not take longer than adaptLongest.
+	// NAK, but does not take longer than adaptLongest. It ends as soon as
+	// adaptMuch of the packets are missed.
 	adaptPackets  = 300
+	adaptMuch     = 0.1
 	adaptFew      = 30
 	adaptAges     = 4
 	adaptShortest = 20 * time.Millisecond
@@ -52,14 +55,24 @@ func newAdapter(now mono.Time, lowest, highest int64) adapter {
 	return adapter{min: lo, max: hi, rate: min(max(adaptFirst, lo), hi), start: now}
 }
 
-// asked tells that a packet last sent at the given time must be repaired.
-func (a *adapter) asked(now, sent mono.Time) {
+// asked tells that a packet last sent at the given time must be repaired, for
+// the first time or again.
+func (a *adapter) asked(now, sent mono.Time, again bool) {
 	if sent < a.epoch {
 		return
 	}
+	age := now.Sub(sent)
+	switch {
+	case !again:
+		a.age += (age - a.age) / 16
+	case age < a.age/2:
+		return // the repair crossed this NAK on the way, or lies unread
+	}
 	a.missed++
-	a.age += (now.Sub(sent) - a.age) / 16
 }
+
+// late tells that a packet must be repaired that cannot be any more.
+func (a *adapter) late() { a.missed++ }
 
 // count tells that packets were sent.
 func (a *adapter) count(packets, bytes int) {
@@ -70,26 +83,37 @@ func (a *adapter) count(packets, bytes int) {
 // tick ends the interval if it is over. Repairs wait to be sent, so many. It
 // reports whether the rate changed.
 func (a *adapter) tick(now mono.Time, repairs int) bool {
+	if now < a.epoch {
+		a.begin(now) // what was sent faster has not all arrived
+		return false
+	}
 	d := now.Sub(a.start)
-	if d < adaptLongest && (d < max(adaptShortest, adaptAges*a.age) || a.sent < adaptPackets) {
+	share := float64(a.missed) / float64(max(a.sent, 1))
+	much := !a.judging && share > adaptMuch && d >= adaptShortest && share > 2*a.floor
+	if !much && d < adaptLongest && (d < max(adaptShortest, adaptAges*a.age) || a.sent < adaptPackets) {
 		return false
 	}
 	before := a.rate
+	a.used = max(float64(a.bytes)/d.Seconds(), a.used/2)
+	if a.missed == 0 {
+		a.age /= 2
+	}
 	// Few packets prove little: a source with little to send is to keep the rate
 	// for when it has more.
 	if a.sent >= adaptPackets || 3*a.missed > a.sent && a.sent >= adaptFew {
-		used := float64(a.bytes) / d.Seconds()
-		a.judge(now, min(float64(a.missed)/float64(a.sent), 1), used, repairs <= MaxRunPackets)
+		a.judge(now, min(share, 1), repairs <= MaxRunPackets)
 	}
-	a.start, a.sent, a.bytes, a.missed = now, 0, 0, 0
+	a.begin(now)
 	a.rate = min(max(a.rate, a.min), a.max)
 	return a.rate != before
 }
 
-// judge sets the rate after an interval with the given share of loss, in which
-// so much of the rate was used. It is clear that it may rise if no repairs are
-// behind.
-func (a *adapter) judge(now mono.Time, loss, used float64, clear bool) {
+// begin begins an interval.
+func (a *adapter) begin(now mono.Time) { a.start, a.sent, a.bytes, a.missed = now, 0, 0, 0 }
+
+// judge sets the rate after an interval with the given share of loss. It is
+// clear that it may rise if no repairs are behind.
+func (a *adapter) judge(now mono.Time, loss float64, clear bool) {
 	judging := a.judging
 	a.judging = false
 	if loss < a.floor {
@@ -100,17 +124,17 @@ func (a *adapter) judge(now mono.Time, loss, used float64, clear bool) {
 		if judging {
 			a.ceiling = a.wasRate // it helped
 		}
-		if clear && used > 0.7*a.rate {
+		if clear && a.used > 0.7*a.rate {
 			a.climb()
 		}
 	case judging && loss > 0.7*a.wasLoss && loss < adaptMaxFloor:
 		a.floor, a.rate = loss, a.wasRate // it did not help
 	default:
-		a.rate = min(a.rate, 1.25*used) // what is not used can do no harm
+		a.rate = min(a.rate, 1.25*a.used) // what is not used can do no harm
 		a.wasRate, a.wasLoss = a.rate, loss
 		a.rate *= max(min(1-(loss-a.floor), 0.85), 0.5)
 		a.judging = true
-		a.epoch = now
+		a.epoch = now.Add(min(a.age, adaptLongest))
 	}
 }
 
@@ -118,7 +142,7 @@ func (a *adapter) judge(now mono.Time, loss, used float64, clear bool) {
 func (a *adapter) climb() {
 	switch {
 	case a.ceiling == 0:
-		a.rate *= 1.5
+		a.rate *= 2
 	case a.rate < 0.7*a.ceiling:
 		a.rate *= 1.2
 	default:

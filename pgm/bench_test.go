@@ -2,7 +2,6 @@ package pgm
 
 import (
 	"bytes"
-	"math/rand/v2"
 	"testing"
 
 	"github.com/gopgm/gopgm/mono"
@@ -151,7 +150,7 @@ func BenchmarkSend(b *testing.B) {
 		size int
 	}{{"100B", 100}, {"1400B", 1400}} {
 		b.Run(bb.name, func(b *testing.B) {
-			s, err := NewSource(1, SourceConfig{TSI: testTSI, Addr: sourceAddr, Group: groupAddr, Rand: rand.NewPCG(1, 1), Rate: 1e12, Burst: 1 << 20})
+			s, err := NewSource(1, SourceConfig{TSI: testTSI, Addr: sourceAddr, Group: groupAddr, Rate: 1e12, Burst: 1 << 20})
 			if err != nil {
 				b.Fatal(err)
 			}

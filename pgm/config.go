@@ -19,13 +19,12 @@ func configError(format string, args ...any) error {
 	return fmt.Errorf("%w: "+format, append([]any{ErrConfig}, args...)...)
 }
 
-// SourceConfig configures a Source. A zero field means its default; TSI, Addr,
-// Group and Rand are required.
+// SourceConfig configures a Source. A zero field means its default; TSI, Addr and
+// Group are required.
 type SourceConfig struct {
 	TSI   wire.TSI   // the session; must be unique on the network
 	Addr  netip.Addr // the source's own address, sent as SPM_PATH: where NAKs go
 	Group netip.Addr // the multicast group
-	Rand  rand.Source
 
 	Port     uint16  // data-destination port; default 7500
 	FirstSQN seq.Num // number of the first packet; default 0
@@ -43,6 +42,10 @@ type SourceConfig struct {
 	// be at most half of either.
 	WindowPackets int
 	WindowBytes   int
+
+	// Memory returns the memory for the window, of so many bytes. NewSource calls
+	// it once. Default make.
+	Memory func(bytes int) []byte
 
 	// WindowTime is how long a packet can be repaired after it was sent
 	// (TXW_SECS); then it leaves the window. Default 0: until the room is needed.
@@ -187,10 +190,11 @@ func (c SourceConfig) withDefaults() (SourceConfig, error) {
 	def(&c.AmbientSPM, time.Second)
 	def(&c.HeartbeatMin, 5*time.Millisecond)
 	def(&c.HeartbeatMax, max(5*time.Second, c.HeartbeatMin))
+	if c.Memory == nil {
+		c.Memory = func(bytes int) []byte { return make([]byte, bytes) }
+	}
 	c.Addr, c.Group = c.Addr.Unmap().WithZone(""), c.Group.Unmap().WithZone("")
 	switch {
-	case c.Rand == nil:
-		return c, configError("Rand is missing")
 	case !c.Addr.IsValid():
 		return c, configError("Addr is missing: the address receivers send NAKs to")
 	case !c.Group.IsValid():

@@ -13,15 +13,15 @@ func (r *Receiver) handleData(from, group netip.Addr, pkt []byte) error {
 	if len(pkt) > r.cfg.MaxTPDU {
 		return r.stats.Drops.drop(DropMalformed)
 	}
-	d, err := wire.ParseData(pkt)
-	if err != nil {
+	d := &r.data
+	if err := d.Parse(pkt); err != nil {
 		return r.stats.Drops.drop(dropOf(err))
 	}
 	if d.Flags&wire.FlagParity != 0 {
 		return r.stats.Drops.drop(DropParity)
 	}
 	p := rxwindow.Packet{Data: d.Payload}
-	if d.Trail.After(d.SQN) || !fragment(&p, &d) {
+	if d.Trail.After(d.SQN) || !fragment(&p, d) {
 		return r.stats.Drops.drop(DropMalformed)
 	}
 	id := SourceID{d.TSI(), from}

@@ -105,7 +105,7 @@ func TestHostile(t *testing.T) {
 		t.Skip("-short")
 	}
 	sc := SourceConfig{
-		TSI: testTSI, Addr: sourceAddr, Group: groupAddr, Rand: rand.NewPCG(1, 1),
+		TSI: testTSI, Addr: sourceAddr, Group: groupAddr,
 		WindowPackets: 256, WindowBytes: 1 << 18, RepairHold: 5 * time.Millisecond, MinRepair: -1, FirstSQN: 0xffffff00,
 	}
 	src, err := NewSource(1, sc)

@@ -38,7 +38,7 @@ func newPair(t testing.TB, sc SourceConfig, rc ReceiverConfig) *pair {
 	if sc.TSI == (wire.TSI{}) {
 		sc.TSI = testTSI
 	}
-	sc.Addr, sc.Group, sc.Rand = sourceAddr, groupAddr, rand.NewPCG(1, 1)
+	sc.Addr, sc.Group = sourceAddr, groupAddr
 	rc.Rand = rand.NewPCG(2, 2)
 	p := &pair{t: t, now: mono.Time(time.Second), lose: func([]byte) bool { return false }}
 	var err error

@@ -24,6 +24,8 @@ type Receiver struct {
 	last     *session   // the one heard last
 	due      mono.Time  // no timer is due sooner
 
+	data wire.Data // the packet in handleData
+
 	ready   *session  // has events; others follow in nextReady
 	readyAt **session // where the next one is to be put
 
@@ -66,8 +68,8 @@ func NewReceiver(cfg ReceiverConfig) (*Receiver, error) {
 
 // HandlePacket takes in one packet that arrived at now, from the address from,
 // on the multicast group group. It borrows pkt until NextEvent has reported
-// false: what it keeps longer it copies. An error is a Drop: why pkt was not
-// used.
+// false or Keep is called: what it keeps longer it copies. An error is a Drop:
+// why pkt was not used.
 func (r *Receiver) HandlePacket(now mono.Time, from, group netip.Addr, pkt []byte) error {
 	r.now = max(r.now, now)
 	h, err := wire.ParseHeader(pkt)
@@ -77,9 +79,7 @@ func (r *Receiver) HandlePacket(now mono.Time, from, group netip.Addr, pkt []byt
 	if h.DataDestPort() != r.cfg.Port {
 		return r.stats.Drops.drop(DropPort)
 	}
-	for s := r.ready; s != nil; s = s.nextReady {
-		s.keep() // what it has of an earlier packet may be gone after this call
-	}
+	r.Keep() // what events need of an earlier packet may be gone after this call
 	switch h.Type {
 	case wire.TypeODATA, wire.TypeRDATA:
 		return r.handleData(from, group, pkt)
@@ -93,6 +93,14 @@ func (r *Receiver) HandlePacket(now mono.Time, from, group netip.Addr, pkt []byt
 		return r.handlePeerSPMR(pkt)
 	}
 	return r.stats.Drops.drop(DropUnsupported)
+}
+
+// Keep copies what HandlePacket borrowed, so that its memory can be used again
+// though there are events to come.
+func (r *Receiver) Keep() {
+	for s := r.ready; s != nil; s = s.nextReady {
+		s.keep()
+	}
 }
 
 // session returns the session of a source, or nil if there is none.

@@ -72,14 +72,16 @@ func (s *Source) repair(now mono.Time, n seq.Num) {
 		// go on asking for what is gone.
 		s.stats.NAKOutside++
 		if n.Before(s.win.Trail()) {
-			s.adapt.asked(now, now) // too late, which is the worst sign of all
+			s.adapt.late()
 		}
 		s.heart.hasten(s.lastSPM.Add(s.cfg.HeartbeatMin))
 		return
 	}
 	sl := s.win.Slot(n)
-	if sl.Asked == 0 {
+	again := sl.Asked != 0
+	if !again {
 		sl.Asked = now
+		s.ask.add(now, now.Sub(sl.Sent))
 		s.backoff.asked()
 	}
 	if sl.Queued || sl.Repaired != 0 && now.Sub(sl.Repaired) < eliminate {
@@ -93,7 +95,7 @@ func (s *Source) repair(now mono.Time, n seq.Num) {
 	}
 	sl.Queued, sl.Repeats = true, 0
 	s.repairs.push(n)
-	s.adapt.asked(now, max(sl.Sent, sl.Repaired))
+	s.adapt.asked(now, max(sl.Sent, sl.Repaired), again)
 }
 
 // repairRun builds the next run of RDATA, of at most so many bytes or one packet.

@@ -8,34 +8,35 @@ import (
 	"github.com/gopgm/gopgm/txwindow"
 )
 
-// reask is how long receivers take to ask again when a repair is lost too: the
-// longest of late, as far as NAKs have shown.
-type reask struct {
+// A recent keeps the longest of the durations it was told of late: what it was
+// told fades away within recentMemory.
+type recent struct {
 	longest time.Duration
-	at      mono.Time
+	at      mono.Time // when it was told
 }
 
-const (
-	minReask    = 100 * time.Millisecond // also when a receiver is held up
-	reaskMemory = 2 * time.Second
-)
+const recentMemory = 2 * time.Second
 
-// add takes in that another NAK came so long after a repair.
-func (r *reask) add(now mono.Time, d time.Duration) {
-	faded := r.longest - time.Duration(float64(r.longest)*min(float64(now.Sub(r.at))/float64(reaskMemory), 1))
-	r.longest, r.at = max(d, faded), now
+// add tells a duration.
+func (r *recent) add(now mono.Time, d time.Duration) { r.longest, r.at = max(d, r.get(now)), now }
+
+// get returns the longest.
+func (r *recent) get(now mono.Time) time.Duration {
+	return r.longest - time.Duration(float64(r.longest)*min(float64(now.Sub(r.at))/float64(recentMemory), 1))
 }
 
-// settle returns how long to wait after a repair for another NAK.
-func (r *reask) settle() time.Duration { return 2 * max(r.longest, minReask) }
+// Receivers ask again for a repair they lost within minReask, if NAKs do not
+// show that it takes them longer; also when they are held up.
+const minReask = 100 * time.Millisecond
 
 // releaseAt returns when the sent packet in sl may leave the window to make
 // room. The trailing edge does not pass a packet whose repair is under way,
-// within a bound.
+// within a bound; nor one that a receiver may ask for yet, by how late they have
+// asked for others.
 func (s *Source) releaseAt(sl *txwindow.Slot) mono.Time {
 	var t mono.Time
 	if s.cfg.Rate == 0 && s.cfg.MinRepair > 0 {
-		t = sl.Sent.Add(s.cfg.MinRepair)
+		t = sl.Sent.Add(max(s.cfg.MinRepair, min(4*s.ask.get(s.now), s.cfg.RepairHold)))
 	}
 	if sl.Asked == 0 || s.cfg.RepairHold < 0 {
 		return t
@@ -43,7 +44,7 @@ func (s *Source) releaseAt(sl *txwindow.Slot) mono.Time {
 	bound := sl.Asked.Add(s.cfg.RepairHold)
 	if !sl.Queued {
 		// Receivers wait the longer for a repair the more often it was lost.
-		settle := max(s.reask.settle(), 2*sl.Repaired.Sub(sl.Asked))
+		settle := 2 * max(s.reask.get(s.now), minReask, sl.Repaired.Sub(sl.Asked))
 		bound = min(bound, sl.Repaired.Add(settle))
 	}
 	return max(t, bound)

@@ -43,7 +43,8 @@ type Source struct {
 	code   uint8
 
 	backoff backoffTuner
-	reask   reask
+	ask     recent // from a packet to the first NAK for it
+	reask   recent // from a repair to the next NAK for it
 
 	head     wire.Data // of the next ODATA
 	mixed    bool      // messages in fragments were sent: others bear an option too
@@ -85,7 +86,7 @@ func NewSource(now mono.Time, cfg SourceConfig) (*Source, error) {
 	s := &Source{
 		cfg: cfg,
 		now: now,
-		win: txwindow.New(cfg.WindowPackets, cfg.WindowBytes, cfg.FirstSQN),
+		win: txwindow.New(cfg.WindowPackets, cfg.Memory(cfg.WindowBytes)[:cfg.WindowBytes], cfg.FirstSQN),
 		heart: heartbeat{
 			ambient:  cfg.AmbientSPM,
 			shortest: cfg.HeartbeatMin,

@@ -24,7 +24,7 @@ type sourceScript struct {
 
 func newSourceScript(t *testing.T, cfg SourceConfig) *sourceScript {
 	t.Helper()
-	cfg.TSI, cfg.Addr, cfg.Group, cfg.Rand = testTSI, sourceAddr, groupAddr, rand.NewPCG(1, 1)
+	cfg.TSI, cfg.Addr, cfg.Group = testTSI, sourceAddr, groupAddr
 	s := &sourceScript{t: t, now: mono.Time(time.Second)}
 	var err error
 	if s.Source, err = NewSource(s.now, cfg); err != nil {
@@ -458,12 +458,11 @@ func TestSourceDrops(t *testing.T) {
 }
 
 func TestSourceConfigErrors(t *testing.T) {
-	good := SourceConfig{TSI: testTSI, Addr: sourceAddr, Group: groupAddr, Rand: rand.NewPCG(1, 1)}
+	good := SourceConfig{TSI: testTSI, Addr: sourceAddr, Group: groupAddr}
 	for _, tt := range []struct {
 		want   string
 		change func(*SourceConfig)
 	}{
-		{"Rand is missing", func(c *SourceConfig) { c.Rand = nil }},
 		{"Addr is missing", func(c *SourceConfig) { c.Addr = netip.Addr{} }},
 		{"Group is missing", func(c *SourceConfig) { c.Group = netip.Addr{} }},
 		{"address families", func(c *SourceConfig) { c.Group = netip.MustParseAddr("ff08::1") }},

@@ -10,9 +10,16 @@ import (
 	"github.com/gopgm/gopgm/pgm"
 )
 
-// upkeepPackets is how many packets are handled at most before timers are
-// looked at again.
-const upkeepPackets = 256
+const (
+	// upkeepPackets is how many packets are handled at most before timers are
+	// looked at again.
+	upkeepPackets = 256
+
+	// intakeEvents is how many events are delivered at most before the sockets
+	// are looked at again. There are that many when a packet fills the gap
+	// before many others.
+	intakeEvents = 128
+)
 
 // Receiver delivers the messages of every source that sends to its groups. It
 // is not safe for concurrent use.
@@ -24,13 +31,14 @@ type Receiver struct {
 	deadline mono.Time
 	spin     time.Duration
 
-	batch   []datagram // what was read
-	at      int        // which of batch is being handled
-	handled int        // packets since the last upkeep
-	bytes   int        // of batch
-	unread  backlog
-	heard   mono.Time // what arrived before was handled
-	pending pgm.Event // found by Poll; its Kind is 0 if there is none
+	batch     []datagram // what was read
+	at        int        // which of batch is being handled
+	handled   int        // packets since the last upkeep
+	delivered int        // events since the last packet was handled
+	bytes     int        // of batch
+	unread    backlog
+	heard     mono.Time // what arrived before was handled
+	pending   pgm.Event // found by Poll; its Kind is 0 if there is none
 
 	drop func([]byte) bool // Config.Drop
 	lost uint64            // packets the system refused
@@ -40,7 +48,7 @@ type Receiver struct {
 // NewReceiver opens the sockets of a receiver and joins its groups. If
 // rc.Rand is nil it is seeded from the system.
 func NewReceiver(cfg Config, rc pgm.ReceiverConfig) (*Receiver, error) {
-	if err := cfg.fill(8<<20, -1); err != nil {
+	if err := cfg.fill(32<<20, -1); err != nil {
 		return nil, err
 	}
 	if rc.Rand == nil {
@@ -146,25 +154,37 @@ func (r *Receiver) next() (pgm.Event, bool) {
 		return ev, true
 	}
 	for {
+		if r.delivered >= intakeEvents {
+			r.intake()
+		}
 		if ev, ok := r.engine.NextEvent(); ok {
+			r.delivered++
 			return ev, true
 		}
-		if r.at >= len(r.batch) {
+		r.delivered = 0
+		if !r.handle() {
 			return pgm.Event{}, false
 		}
-		d := &r.batch[r.at]
-		if len(d.data) > 0 {
+	}
+}
+
+// handle handles the next packet of the batch. It reports false when there is
+// none.
+func (r *Receiver) handle() bool {
+	for r.at < len(r.batch) {
+		if d := &r.batch[r.at]; len(d.data) > 0 {
 			r.handled++
 			if pkt := d.next(); r.drop == nil || !r.drop(pkt) {
 				r.engine.HandlePacket(r.now, d.from, d.group, pkt)
 			}
-			continue
+			return true
 		}
 		r.at++
 		if r.handled >= upkeepPackets {
 			r.upkeep()
 		}
 	}
+	return false
 }
 
 // upkeep keeps timers and NAKs going while a long batch is handled.
@@ -177,6 +197,54 @@ func (r *Receiver) upkeep() {
 	r.transmit() // a failure shows again when the batch is done
 }
 
+// intake takes in what has arrived though there are events to deliver: else the
+// socket might overflow before they are. A failure shows again after them.
+func (r *Receiver) intake() {
+	r.delivered = 0
+	for r.handle() {
+	}
+	r.engine.Keep()
+	if _, err := r.settle(); err != nil {
+		return
+	}
+	if r.read(1) != nil {
+		return
+	}
+	for r.handle() {
+	}
+	r.engine.Keep()
+}
+
+// settle does what is to be done when a batch was handled. It reports whether
+// an event may have come of it.
+func (r *Receiver) settle() (timers bool, err error) {
+	drained := r.net.drained()
+	r.heard = r.unread.handled(r.now, r.bytes, drained)
+	r.bytes = 0
+	if r.engine.NextTimeout() <= r.now {
+		r.engine.HandleBacklog(r.now, r.heard)
+		timers = drained
+	}
+	return timers, r.transmit()
+}
+
+// read reads the next batch, if there is one; it looks so many times.
+func (r *Receiver) read(looks int) (err error) {
+	// Timers run only up to here, the time before the read: what the socket
+	// holds by now may be what they wait for.
+	r.now = r.clock.now()
+	for range looks {
+		if r.batch, err = r.net.read(); len(r.batch) > 0 || err != nil {
+			break
+		}
+	}
+	r.at, r.handled = 0, 0
+	for i := range r.batch {
+		r.bytes += len(r.batch[i].data)
+	}
+	return err
+}
+
 // recv is Recv with another deadline; with one that has passed it looks once.
 func (r *Receiver) recv(deadline mono.Time) (pgm.Event, error) {
 	if r.net == nil {
@@ -187,33 +255,15 @@ func (r *Receiver) recv(deadline mono.Time) (pgm.Event, error) {
 		if ev, ok := r.next(); ok {
 			return ev, nil
 		}
-		drained := r.net.drained()
-		r.heard = r.unread.handled(r.now, r.bytes, drained)
-		r.bytes = 0
-		if r.engine.NextTimeout() <= r.now {
-			r.engine.HandleBacklog(r.now, r.heard)
-			if drained {
-				continue
-			}
-		}
-		if err := r.transmit(); err != nil {
+		timers, err := r.settle()
+		if err != nil {
 			return pgm.Event{}, err
 		}
-		// Timers run only up to here, the time before the read: what the
-		// socket holds by now may be what they wait for.
-		r.now = r.clock.now()
-		var err error
-		for range r.looks(idle, deadline) {
-			if r.batch, err = r.net.read(); err != nil {
-				return pgm.Event{}, err
-			}
-			if len(r.batch) > 0 {
-				break
-			}
+		if timers {
+			continue
 		}
-		r.at, r.handled = 0, 0
-		for i := range r.batch {
-			r.bytes += len(r.batch[i].data)
+		if err := r.read(r.looks(idle, deadline)); err != nil {
+			return pgm.Event{}, err
 		}
 		if len(r.batch) > 0 {
 			idle = mono.Never

@@ -52,17 +52,15 @@ type Source struct {
 }
 
 // NewSource opens the sockets of a source and announces it. Of pc, zero fields
-// are filled in from cfg and the system: TSI and Rand at random, Addr and Group
-// from the network, MaxTPDU and Overhead from the interface.
+// are filled in from cfg and the system: TSI at random, Addr and Group from the
+// network, MaxTPDU and Overhead from the interface. The transmit window is in
+// huge pages where the system has them, and present in memory from the start.
 func NewSource(cfg Config, pc pgm.SourceConfig) (*Source, error) {
 	if err := cfg.fill(1<<20, 4<<20); err != nil {
 		return nil, err
 	}
 	if pc.TSI == (wire.TSI{}) {
 		pc.TSI = newTSI()
-	}
-	if pc.Rand == nil {
-		pc.Rand = newRand()
 	}
 	if !pc.Addr.IsValid() {
 		pc.Addr = cfg.Addr
@@ -75,6 +73,9 @@ func NewSource(cfg Config, pc pgm.SourceConfig) (*Source, error) {
 	}
 	if pc.Overhead == 0 {
 		pc.Overhead = cfg.overhead()
+	}
+	if pc.Memory == nil {
+		pc.Memory = presentMemory
 	}
 	s := &Source{
 		clock:    startClock(),

@@ -47,15 +47,15 @@ type Slot struct {
 	off, size uint32
 }
 
-// New returns an empty window of at most packets packets (1 to MaxPackets) and
-// bytes bytes, whose first packet will be number first.
-func New(packets, bytes int, first seq.Num) *Window {
+// New returns an empty window of at most packets packets (1 to MaxPackets), kept
+// in the memory buf, whose first packet will be number first.
+func New(packets int, buf []byte, first seq.Num) *Window {
 	n := 1
 	for n < packets {
 		n *= 2
 	}
 	return &Window{
-		buf:    make([]byte, bytes),
+		buf:    buf,
 		slots:  make([]Slot, n),
 		limit:  packets,
 		trail:  first,

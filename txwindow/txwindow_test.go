@@ -34,7 +34,7 @@ func TestModel(t *testing.T) {
 				first = seq.Num(0xffffffff - rng.Uint32N(100))
 			}
 			limit, size, maxSize := 1+rng.IntN(40), 200+rng.IntN(2000), 1+rng.IntN(100)
-			w := New(limit, size, first)
+			w := New(limit, make([]byte, size), first)
 			m := model{packets: map[seq.Num][]byte{}, trail: first, unsent: first, next: first}
 			for step := range 2000 {
 				switch op := rng.IntN(10); {
@@ -129,7 +129,7 @@ func checkRun(t *testing.T, w *Window, m *model, packets, limit int) {
 }
 
 func TestRunTakesEqualSizes(t *testing.T) {
-	w := New(16, 1000, 0xfffffffd)
+	w := New(16, make([]byte, 1000), 0xfffffffd)
 	for _, size := range []int{10, 10, 10, 7, 10, 12} {
 		w.Reserve(size)
 		w.Commit(size)
@@ -145,7 +145,7 @@ func TestRunTakesEqualSizes(t *testing.T) {
 }
 
 func TestAllocs(t *testing.T) {
-	w := New(8, 4096, 0)
+	w := New(8, make([]byte, 4096), 0)
 	if n := testing.AllocsPerRun(1000, func() {
 		for !w.Fits(1, 1000, 1000) {
 			w.Retire()

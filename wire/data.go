@@ -54,22 +54,32 @@ func AppendDataHeader(b []byte, p *Data, n int) []byte {
 
 // ParseData reads ODATA or RDATA. Its payload and its options alias b.
 func ParseData(b []byte) (p Data, err error) {
-	if b, err = parsePacket(b, &p.Header, dataTypes, 8); err != nil {
-		return p, err
+	err = p.Parse(b)
+	return p, err
+}
+
+// Parse is ParseData into a Data that is used again and again, which is quicker.
+// Of p.Options only those the packet has are set; the others' values are left
+// from before.
+func (p *Data) Parse(b []byte) error {
+	b, err := parsePacket(b, &p.Header, dataTypes, 8)
+	if err != nil {
+		return err
 	}
 	p.SQN = seq.Num(binary.BigEndian.Uint32(b))
 	p.Trail = seq.Num(binary.BigEndian.Uint32(b[4:]))
+	p.Options.set = 0
 	if b, err = parseOptions(b[8:], p.Flags, &p.Options); err != nil {
-		return p, err
+		return err
 	}
 	switch n := int(p.TSDULen); {
 	case len(b) < n:
-		return p, ErrTruncated
+		return ErrTruncated
 	case len(b) > n:
-		return p, ErrLength
+		return ErrLength
 	}
 	p.Payload = b
-	return p, nil
+	return nil
 }
 
 // PatchData makes the encoded data packet pkt into one of type t with the

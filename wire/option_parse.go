@@ -111,6 +111,7 @@ func (o *Options) parseOption(t OptionType, opt []byte, flags Flags) error {
 		o.Fragment.First = seq.Num(binary.BigEndian.Uint32(v))
 		o.Fragment.Offset = binary.BigEndian.Uint32(v[4:])
 		o.Fragment.Length = binary.BigEndian.Uint32(v[8:])
+		o.Fragment.Coded = 0
 		if flags&FlagParity != 0 {
 			o.Fragment.Coded = octet
 		}

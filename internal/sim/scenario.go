@@ -35,7 +35,7 @@ type Scenario struct {
 
 // SourceSpec is a source, its host and its load.
 type SourceSpec struct {
-	Config pgm.SourceConfig // Addr and Rand are filled in
+	Config pgm.SourceConfig // Addr is filled in
 	Host   HostSpec
 	Load   Load
 

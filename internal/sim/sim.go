@@ -86,7 +86,6 @@ func (s *sim) addSource(i int, spec *SourceSpec) {
 	cfg := spec.Config
 	h := s.addHost(spec.Host, SourceAddr(i))
 	cfg.Addr = h.addr
-	cfg.Rand = stream(s.scenario.Seed, h.id, streamEngine)
 	setDefault(&cfg.MaxTPDU, 1472)
 	setDefault(&cfg.WindowPackets, 65536)
 	setDefault(&cfg.WindowBytes, 64<<20)

@@ -1,0 +1,5 @@
+//go:build !linux
+
+package pgmnet
+
+func adviseHuge([]byte) {}
