@@ -57,13 +57,15 @@ func (d *datagram) next() []byte {
 
 // sockets says what a carrier has to open: one socket for sending, bound to
 // local, and one for each group to read from. When there are no groups the
-// first is read as well.
+// first is read as well; if peer is valid, it may have another beside it that
+// only sends there.
 type sockets struct {
 	iface       *net.Interface
 	local       netip.AddrPort
 	groups      []netip.Addr
-	port        uint16 // of the groups, and of every destination
-	hops        int    // of multicast packets
+	peer        netip.Addr // the group that most is sent to
+	port        uint16     // of the groups, and of every destination
+	hops        int        // of multicast packets
 	dscp        int
 	loop        bool
 	readBuffer  int // of the sockets that are read

@@ -26,7 +26,7 @@ type native struct {
 	out   writer
 	buf   reader
 	in    []input
-	polls []unix.PollFd // one for each of in
+	polls []unix.PollFd // one for each of in, and one for out
 	ready uint32        // a bit for each of in that may have something to read
 	waits uint64
 	asked struct{ read, write int }
@@ -49,7 +49,7 @@ func openNative(s *sockets, mode IO) (carrier, error) {
 }
 
 func (c *native) open(s *sockets, mode IO) error {
-	fd, err := openUnicast(s)
+	fd, err := openUnicast(s, s.local.Port())
 	if err != nil {
 		return err
 	}
@@ -63,6 +63,13 @@ func (c *native) open(s *sockets, mode IO) error {
 	}
 	if len(s.groups) == 0 {
 		c.in = append(c.in, input{fd: fd})
+		if s.peer.IsValid() {
+			if fd, err = openConnected(s); err != nil {
+				return err
+			}
+			c.out.init(fd, s)
+			c.out.peer = s.peer
+		}
 	}
 	gro := mode == Auto || mode == GSO
 	for _, in := range c.in {
@@ -71,6 +78,7 @@ func (c *native) open(s *sockets, mode IO) error {
 			gro = false
 		}
 	}
+	c.polls = append(c.polls, unix.PollFd{Fd: int32(fd), Events: unix.POLLOUT})
 	c.buf.init(mode, gro)
 	gso := (mode == Auto || mode == GSO) && hasSegment(fd)
 	c.out.mode = Mmsg
@@ -93,7 +101,7 @@ func (c *native) read() ([]datagram, error) {
 	if c.ready == 0 {
 		if len(c.in) == 1 {
 			c.ready = 1 // the read itself will tell
-		} else if err := c.poll(0); err != nil {
+		} else if err := c.poll(0, len(c.in)); err != nil {
 			return nil, err
 		}
 	}
@@ -117,20 +125,18 @@ func (c *native) wait(d time.Duration, room bool) error {
 		// than asked; the setting is the thread's own, so it is made each time.
 		syscall.RawSyscall(unix.SYS_PRCTL, unix.PR_SET_TIMERSLACK, 1, 0)
 	}
-	if room {
-		// The caller is a source: its one socket is both read and written.
-		c.polls[0].Events |= unix.POLLOUT
-	}
 	c.waits++
-	err := c.poll(d)
-	c.polls[0].Events &^= unix.POLLOUT
-	return err
+	if room {
+		return c.poll(d, len(c.polls))
+	}
+	return c.poll(d, len(c.in))
 }
 
-// poll finds out which sockets can be read, and waits for one no longer than d.
-func (c *native) poll(d time.Duration) error {
+// poll finds out which sockets can be read, and waits no longer than d for one
+// of the first count of polls.
+func (c *native) poll(d time.Duration, count int) error {
 	ts := unix.NsecToTimespec(int64(d))
-	n, _, errno := syscall.Syscall6(unix.SYS_PPOLL, uintptr(unsafe.Pointer(&c.polls[0])), uintptr(len(c.polls)),
+	n, _, errno := syscall.Syscall6(unix.SYS_PPOLL, uintptr(unsafe.Pointer(&c.polls[0])), uintptr(count),
 		uintptr(unsafe.Pointer(&ts)), 0, 0, 0)
 	switch {
 	case errno == unix.EINTR || errno == 0 && n == 0:
@@ -138,8 +144,8 @@ func (c *native) poll(d time.Duration) error {
 	case errno != 0:
 		return fmt.Errorf("pgmnet: ppoll: %w", errno)
 	}
-	for i := range c.polls {
-		if c.polls[i].Revents&^unix.POLLOUT != 0 {
+	for i := range c.in {
+		if c.polls[i].Revents != 0 {
 			c.ready |= 1 << i
 		}
 	}

@@ -6,6 +6,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/gopgm/gopgm/wire"
 )
 
 const (
@@ -68,28 +70,48 @@ func (r *reader) reset(i int) {
 // it tries one datagram, for the lowest latency; it is when there is more that
 // a batch pays.
 func (r *reader) read(in *input) ([]datagram, error) {
-	n, errno := 1, syscall.Errno(0)
 	r.reads++
-	if r.streak >= 2 && r.batch {
-		most := batchSize
-		if r.runs {
-			most = runBatch
-		}
-		n, errno = recvmmsg(in.fd, r.heads[:most])
-		r.backlog = n == most
-	} else {
-		r.heads[0].Len, errno = recvmsg(in.fd, &r.heads[0].Hdr)
-		r.backlog = true
+	if r.streak < 2 || !r.batch {
+		return r.readOne(in)
 	}
+	most := batchSize
+	if r.runs {
+		most = runBatch
+	}
+	n, errno := recvmmsg(in.fd, r.heads[:most])
 	if errno != 0 {
 		return nil, r.failed(errno)
 	}
+	r.backlog = n == most
 	r.streak++
 	for i := range n {
 		r.take(i, in)
 	}
 	r.batches += uint64(n)
 	return r.datagrams[:n], nil
+}
+
+// readOne takes one datagram. Recvfrom, the quickest call there is, tells nothing
+// of the packets that UDP_GRO joined, but the first of them does: they are all of
+// its length.
+func (r *reader) readOne(in *input) ([]datagram, error) {
+	name := &r.names[0]
+	name.len = uint32(unsafe.Sizeof(name.raw))
+	b := r.memory[:maxDatagram]
+	size, errno := recvfrom(in.fd, b, name)
+	if errno != 0 {
+		return nil, r.failed(errno)
+	}
+	r.backlog = true
+	r.streak++
+	r.batches++
+	d := &r.datagrams[0]
+	*d = datagram{data: b[:size:size], segment: size, from: name.addr(), group: in.group}
+	if n, ok := wire.PacketLen(d.data); ok && r.gro {
+		d.segment = n
+	}
+	r.runs = d.segment < size
+	return r.datagrams[:1], nil
 }
 
 // failed says what to make of an error of a read.
@@ -129,9 +151,10 @@ func (r *reader) take(i int, in *input) {
 	r.reset(i)
 }
 
-func recvmsg(fd int, h *unix.Msghdr) (uint32, syscall.Errno) {
-	n, _, errno := syscall.RawSyscall6(unix.SYS_RECVMSG, uintptr(fd), uintptr(unsafe.Pointer(h)), unix.MSG_DONTWAIT, 0, 0, 0)
-	return uint32(n), errno
+func recvfrom(fd int, b []byte, from *sockaddr) (int, syscall.Errno) {
+	n, _, errno := syscall.RawSyscall6(unix.SYS_RECVFROM, uintptr(fd), uintptr(unsafe.Pointer(&b[0])), uintptr(len(b)),
+		unix.MSG_DONTWAIT, uintptr(unsafe.Pointer(&from.raw)), uintptr(unsafe.Pointer(&from.len)))
+	return int(n), errno
 }
 
 func recvmmsg(fd int, hs []unix.Mmsghdr) (int, syscall.Errno) {

@@ -35,6 +35,14 @@ func (s *sockaddr) set(addr netip.Addr, port uint16, index int) {
 	binary.BigEndian.PutUint16((*[2]byte)(unsafe.Pointer(&s.raw.Port))[:], port)
 }
 
+// pointer returns where the address is, or nil if it is empty.
+func (s *sockaddr) pointer() *byte {
+	if s.len == 0 {
+		return nil
+	}
+	return (*byte)(unsafe.Pointer(&s.raw))
+}
+
 // addr returns the address, without a zone.
 func (s *sockaddr) addr() netip.Addr {
 	if s.raw.Family == unix.AF_INET {

@@ -9,10 +9,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// openUnicast opens the socket that sends.
-func openUnicast(s *sockets) (fd int, err error) {
+// openUnicast opens a socket that sends, from the given port.
+func openUnicast(s *sockets, port uint16) (fd int, err error) {
 	v6 := s.local.Addr().Is6()
-	if fd, err = newSocket(v6, s.local.Addr(), s.local.Port(), s.iface.Index); err != nil {
+	if fd, err = newSocket(v6, s.local.Addr(), port, s.iface.Index); err != nil {
 		return -1, err
 	}
 	set := setter{fd: fd}
@@ -35,6 +35,25 @@ func openUnicast(s *sockets) (fd int, err error) {
 	if set.err != nil {
 		unix.Close(fd)
 		return -1, set.err
+	}
+	return fd, nil
+}
+
+// openConnected opens a socket that sends to s.peer only: its packets take a
+// shorter way through the kernel, which does not look for a route each time.
+func openConnected(s *sockets) (fd int, err error) {
+	if fd, err = openUnicast(s, 0); err != nil {
+		return -1, err
+	}
+	var name unix.Sockaddr
+	if s.peer.Is6() {
+		name = &unix.SockaddrInet6{Addr: s.peer.As16(), Port: int(s.port), ZoneId: uint32(s.iface.Index)}
+	} else {
+		name = &unix.SockaddrInet4{Addr: s.peer.As4(), Port: int(s.port)}
+	}
+	if err := unix.Connect(fd, name); err != nil {
+		unix.Close(fd)
+		return -1, fmt.Errorf("pgmnet: connect to %v: %w", s.peer, err)
 	}
 	return fd, nil
 }

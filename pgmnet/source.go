@@ -93,6 +93,7 @@ func NewSource(cfg Config, pc pgm.SourceConfig) (*Source, error) {
 	s.net, err = open(&sockets{
 		iface:       cfg.Interface,
 		local:       netip.AddrPortFrom(cfg.Addr, cfg.Port),
+		peer:        pc.Group,
 		port:        cfg.Port,
 		hops:        cfg.Hops,
 		dscp:        cfg.DSCP,

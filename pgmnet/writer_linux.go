@@ -18,8 +18,9 @@ type writer struct {
 	index int // of the interface
 	mode  IO  // GSO, Mmsg or Single: the best that works
 
+	peer    netip.Addr // what the socket is connected to, if it is
 	to      netip.Addr // the destination that name is
-	name    sockaddr
+	name    sockaddr   // empty for peer
 	control segmentControl
 	head    unix.Msghdr
 	heads   [pgm.MaxRunPackets]unix.Mmsghdr
@@ -42,7 +43,6 @@ type segmentControl struct {
 func (w *writer) init(fd int, s *sockets) {
 	w.fd, w.port, w.index = fd, s.port, s.iface.Index
 	w.sendmsg, w.sendmmsg = sendmsg, sendmmsg
-	w.head.Name = (*byte)(unsafe.Pointer(&w.name.raw))
 	w.control.head.Level = unix.IPPROTO_UDP
 	w.control.head.Type = unix.UDP_SEGMENT
 	w.control.head.SetLen(unix.CmsgLen(int(unsafe.Sizeof(w.control.size))))
@@ -57,7 +57,10 @@ func (w *writer) send(tx *pgm.Transmit) (int, error) {
 	if to != w.to {
 		w.to = to
 		w.name.set(to, w.port, w.index)
-		w.head.Namelen = w.name.len
+		if to == w.peer {
+			w.name.len = 0
+		}
+		w.head.Name, w.head.Namelen = w.name.pointer(), w.name.len
 	}
 	n, errno := w.write(tx)
 	w.sent += uint64(n)
@@ -189,7 +192,7 @@ func appendIovec(iovs []unix.Iovec, b []byte) []unix.Iovec {
 func sendto(fd int, b []byte, to *sockaddr) syscall.Errno {
 	for {
 		_, _, errno := syscall.RawSyscall6(unix.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)),
-			unix.MSG_DONTWAIT, uintptr(unsafe.Pointer(&to.raw)), uintptr(to.len))
+			unix.MSG_DONTWAIT, uintptr(unsafe.Pointer(to.pointer())), uintptr(to.len))
 		if errno != unix.EINTR {
 			return errno
 		}
