@@ -15,6 +15,7 @@ type hotPath struct {
 	now mono.Time
 	msg []byte
 	run []byte
+	ev  Event
 }
 
 func newHotPath(tb testing.TB, size int) *hotPath {
@@ -46,10 +47,7 @@ func (h *hotPath) send(tb testing.TB, n int) (delivered int) {
 			pkt := run[:min(seg, len(run))]
 			run = run[len(pkt):]
 			h.rcv.HandlePacket(h.now, sourceAddr, groupAddr, pkt)
-			for {
-				if _, ok := h.rcv.NextEvent(); !ok {
-					break
-				}
+			for h.rcv.NextEvent(&h.ev) {
 				delivered++
 			}
 		}
@@ -78,6 +76,7 @@ func TestAllocs(t *testing.T) {
 func TestRepairAllocs(t *testing.T) {
 	p := newPair(t, SourceConfig{Rate: 1e12, WindowPackets: 64, WindowBytes: 1 << 20}, ReceiverConfig{})
 	out, run := 0, make([]byte, 0, 1<<17)
+	var ev Event
 	step := func() {
 		for range 16 {
 			p.src.Send(p.now, run[:1000])
@@ -103,10 +102,7 @@ func TestRepairAllocs(t *testing.T) {
 					if out++; out%3 != 0 {
 						p.rcv.HandlePacket(p.now, sourceAddr, groupAddr, pkt)
 					}
-					for {
-						if _, ok := p.rcv.NextEvent(); !ok {
-							break
-						}
+					for p.rcv.NextEvent(&ev) {
 					}
 				}
 			}

@@ -99,11 +99,8 @@ func (p *pair) flush() {
 }
 
 func (p *pair) drain() {
-	for {
-		ev, ok := p.rcv.NextEvent()
-		if !ok {
-			return
-		}
+	var ev Event
+	for p.rcv.NextEvent(&ev) {
 		ev.Data = bytes.Clone(ev.Data)
 		p.events = append(p.events, ev)
 	}

@@ -210,12 +210,11 @@ func (r *Receiver) enqueue(s *session) {
 	r.readyAt = &s.nextReady
 }
 
-// NextEvent reports the next event; false means there is none now. Its Data is
-// valid until the next call of a method of r.
-func (r *Receiver) NextEvent() (Event, bool) {
+// NextEvent sets ev to the next event; false means there is none now, and leaves
+// ev alone. Its Data is valid until the next call of a method of r.
+func (r *Receiver) NextEvent(ev *Event) bool {
 	for s := r.ready; s != nil; s = r.ready {
-		var ev Event
-		if s.next(&ev) {
+		if s.next(ev) {
 			switch ev.Kind {
 			case EventMessage:
 				r.stats.Messages++
@@ -223,7 +222,7 @@ func (r *Receiver) NextEvent() (Event, bool) {
 			case EventLoss:
 				r.stats.Lost += uint64(ev.Last.Sub(ev.First) + 1)
 			}
-			return ev, true
+			return true
 		}
 		if s.resume() {
 			continue
@@ -236,7 +235,7 @@ func (r *Receiver) NextEvent() (Event, bool) {
 			r.remove(s)
 		}
 	}
-	return Event{}, false
+	return false
 }
 
 // Stats returns the counters.

@@ -40,13 +40,11 @@ func header(t wire.Type) wire.Header {
 
 // events takes all events there are.
 func (r *receiverScript) events() (log []string) {
-	for {
-		ev, ok := r.NextEvent()
-		if !ok {
-			return log
-		}
+	var ev Event
+	for r.NextEvent(&ev) {
 		log = append(log, eventString(ev))
 	}
+	return log
 }
 
 // sent takes all packets there are to send.
@@ -366,11 +364,8 @@ func TestManySources(t *testing.T) {
 		r.HandlePacket(r.now, from(2), groupAddr, data(1, 200+n)) // the same session from another address
 	}
 	var got []string
-	for {
-		ev, ok := r.NextEvent()
-		if !ok {
-			break
-		}
+	var ev Event
+	for r.NextEvent(&ev) {
 		if ev.Kind == EventMessage {
 			got = append(got, fmt.Sprintf("%v %d %d", ev.Source.Addr, ev.Source.TSI.Port, ev.First))
 		}

@@ -38,7 +38,8 @@ type Receiver struct {
 	bytes     int        // of batch
 	unread    backlog
 	heard     mono.Time // what arrived before was handled
-	pending   pgm.Event // found by Poll; its Kind is 0 if there is none
+	event     pgm.Event // the one found last
+	pending   bool      // Poll found it
 
 	drop func([]byte) bool // Config.Drop
 	lost uint64            // packets the system refused
@@ -96,20 +97,23 @@ func (r *Receiver) Stats() ReceiverStats {
 // os.ErrDeadlineExceeded if the deadline has passed and nothing is there,
 // net.ErrClosed, or a failure of a socket.
 func (r *Receiver) Recv() (pgm.Event, error) {
-	if ev, ok := r.next(); ok {
-		return ev, nil
+	if r.next() {
+		return r.event, nil
 	}
-	return r.recv(r.deadline)
+	if err := r.recv(r.deadline); err != nil {
+		return pgm.Event{}, err
+	}
+	return r.event, nil
 }
 
 // TryRecv is Recv without blocking: ok is false if there is no event now.
 func (r *Receiver) TryRecv() (ev pgm.Event, ok bool, err error) {
-	if ev, ok := r.next(); ok {
-		return ev, true, nil
+	if r.next() {
+		return r.event, true, nil
 	}
-	switch ev, err = r.recv(r.now); err {
+	switch err = r.recv(r.now); err {
 	case nil:
-		return ev, true, nil
+		return r.event, true, nil
 	case os.ErrDeadlineExceeded:
 		return ev, false, nil
 	}
@@ -120,16 +124,17 @@ func (r *Receiver) TryRecv() (ev pgm.Event, ok bool, err error) {
 // whether there is one: the next Recv or TryRecv returns it at once. With
 // d = 0 it looks once.
 func (r *Receiver) Poll(d time.Duration) (ready bool, err error) {
-	if r.pending.Kind == 0 {
-		var ok bool
-		if r.pending, ok = r.next(); !ok {
-			r.pending, err = r.recv(r.clock.now().Add(max(d, 0)))
+	if !r.next() {
+		switch err = r.recv(r.clock.now().Add(max(d, 0))); err {
+		case nil:
+		case os.ErrDeadlineExceeded:
+			return false, nil
+		default:
+			return false, err
 		}
 	}
-	if err == os.ErrDeadlineExceeded {
-		err = nil
-	}
-	return r.pending.Kind != 0, err
+	r.pending = true
+	return true, nil
 }
 
 // Close closes the sockets. Other methods then return net.ErrClosed.
@@ -139,31 +144,30 @@ func (r *Receiver) Close() error {
 	}
 	r.last = r.net.stats()
 	err := r.net.close()
-	r.net, r.batch, r.at, r.pending = nil, nil, 0, pgm.Event{}
-	for ok := true; ok; { // what is left is not delivered any more
-		_, ok = r.engine.NextEvent()
+	r.net, r.batch, r.at, r.pending = nil, nil, 0, false
+	for r.engine.NextEvent(&r.event) { // what is left is not delivered any more
 	}
 	return err
 }
 
-// next handles the packets that were read, until there is an event.
-func (r *Receiver) next() (pgm.Event, bool) {
-	if r.pending.Kind != 0 {
-		ev := r.pending
-		r.pending = pgm.Event{}
-		return ev, true
+// next handles the packets that were read, until there is an event. It reports
+// false if there is none.
+func (r *Receiver) next() bool {
+	if r.pending {
+		r.pending = false
+		return true
 	}
 	for {
 		if r.delivered >= intakeEvents {
 			r.intake()
 		}
-		if ev, ok := r.engine.NextEvent(); ok {
+		if r.engine.NextEvent(&r.event) {
 			r.delivered++
-			return ev, true
+			return true
 		}
 		r.delivered = 0
 		if !r.handle() {
-			return pgm.Event{}, false
+			return false
 		}
 	}
 }
@@ -245,25 +249,26 @@ func (r *Receiver) read(looks int) (err error) {
 	return err
 }
 
-// recv is Recv with another deadline; with one that has passed it looks once.
-func (r *Receiver) recv(deadline mono.Time) (pgm.Event, error) {
+// recv blocks until next finds an event, or the deadline; with one that has
+// passed it looks once.
+func (r *Receiver) recv(deadline mono.Time) error {
 	if r.net == nil {
-		return pgm.Event{}, net.ErrClosed
+		return net.ErrClosed
 	}
 	idle := mono.Never // since when there is nothing to read
 	for {
-		if ev, ok := r.next(); ok {
-			return ev, nil
+		if r.next() {
+			return nil
 		}
 		timers, err := r.settle()
 		if err != nil {
-			return pgm.Event{}, err
+			return err
 		}
 		if timers {
 			continue
 		}
 		if err := r.read(r.looks(idle, deadline)); err != nil {
-			return pgm.Event{}, err
+			return err
 		}
 		if len(r.batch) > 0 {
 			idle = mono.Never
@@ -275,12 +280,12 @@ func (r *Receiver) recv(deadline mono.Time) (pgm.Event, error) {
 			continue
 		}
 		if r.now >= deadline {
-			return pgm.Event{}, os.ErrDeadlineExceeded
+			return os.ErrDeadlineExceeded
 		}
 		polling := r.polling(idle)
 		if d := min(due, deadline).Sub(r.now); !polling && d > shortestSleep {
 			if err := r.net.wait(d, false); err != nil {
-				return pgm.Event{}, err
+				return err
 			}
 		}
 	}

@@ -85,8 +85,8 @@ func (r *receiver) pump(now mono.Time, scratch []byte) {
 
 // event takes out and checks one event, if there is one.
 func (r *receiver) event(now mono.Time) bool {
-	ev, ok := r.pgm.NextEvent()
-	if !ok || r.sim.failed() {
+	var ev pgm.Event
+	if !r.pgm.NextEvent(&ev) || r.sim.failed() {
 		return false
 	}
 	r.sim.trace.event(r.global(now), r.host, &ev)
