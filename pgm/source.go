@@ -46,6 +46,7 @@ type Source struct {
 	ask     recent // from a packet to the first NAK for it
 	reask   recent // from a repair to the next NAK for it
 
+	open     []byte    // the packet begun by Reserve
 	head     wire.Data // of the next ODATA
 	mixed    bool      // messages in fragments were sent: others bear an option too
 	maxAlone int       // bytes of data in a packet without options
@@ -123,25 +124,13 @@ func (s *Source) clock(now mono.Time) mono.Time {
 // ErrMessageTooLarge or ErrClosed, with nothing sent.
 func (s *Source) Send(now mono.Time, msg []byte) (first, last seq.Num, err error) {
 	now = s.clock(now)
-	if s.closed {
-		return 0, 0, ErrClosed
-	}
 	packets, size := 1, len(msg)
 	if size > s.room(s.maxAlone) {
 		packets = 1 + (size+s.maxPart-s.room(s.maxPart)-1)/s.maxPart
 	}
-	bytes := size + packets*wire.FragmentHeaderLen + maxExtra
-	if packets > s.cfg.WindowPackets/2 || bytes > s.cfg.WindowBytes/2 {
-		return 0, 0, ErrMessageTooLarge
+	if err := s.admit(now, packets, size+packets*wire.FragmentHeaderLen+maxExtra); err != nil {
+		return 0, 0, err
 	}
-	if _, waiting := s.win.Backlog(); waiting > 0 && waiting+bytes > s.cfg.MaxBacklog {
-		s.roomAt = mono.Never // room comes with sending
-		return 0, 0, ErrWouldBlock
-	}
-	if !s.makeRoom(now, packets, bytes) {
-		return 0, 0, ErrWouldBlock
-	}
-	s.roomAt = mono.Never
 	first = s.win.Next()
 	if packets == 1 {
 		s.markAlone()
@@ -157,6 +146,26 @@ func (s *Source) Send(now mono.Time, msg []byte) (first, last seq.Num, err error
 	s.stats.Messages++
 	s.stats.MessageBytes += uint64(size)
 	return first, s.win.Next() - 1, nil
+}
+
+// admit makes room for so many packets of so many bytes together. It returns
+// ErrWouldBlock, ErrMessageTooLarge or ErrClosed if it cannot.
+func (s *Source) admit(now mono.Time, packets, bytes int) error {
+	if s.closed {
+		return ErrClosed
+	}
+	if packets > s.cfg.WindowPackets/2 || bytes > s.cfg.WindowBytes/2 {
+		return ErrMessageTooLarge
+	}
+	if _, waiting := s.win.Backlog(); waiting > 0 && waiting+bytes > s.cfg.MaxBacklog {
+		s.roomAt = mono.Never // room comes with sending
+		return ErrWouldBlock
+	}
+	if !s.makeRoom(now, packets, bytes) {
+		return ErrWouldBlock
+	}
+	s.roomAt = mono.Never
+	return nil
 }
 
 // room returns how much data fits the next packet, of n that fit one without
@@ -210,9 +219,18 @@ func (s *Source) appendFragments(first seq.Num, msg []byte) {
 
 // appendPacket encodes the next packet in its place in the window.
 func (s *Source) appendPacket(data []byte) {
-	s.head.SQN, s.head.Trail = s.win.Next(), s.win.Trail()
 	b := s.win.Reserve(min(wire.FragmentHeaderLen+maxExtra+len(data), s.cfg.MaxTPDU))
-	pkt := append(wire.AppendDataHeader(b[:0], &s.head, len(data)), data...)
+	s.commit(append(s.appendHeader(b[:0], len(data)), data...))
+}
+
+// appendHeader appends the header of the next packet, which has n bytes of data.
+func (s *Source) appendHeader(b []byte, n int) []byte {
+	s.head.SQN, s.head.Trail = s.win.Next(), s.win.Trail()
+	return wire.AppendDataHeader(b, &s.head, n)
+}
+
+// commit completes the packet that was encoded in its place.
+func (s *Source) commit(pkt []byte) {
 	wire.SetChecksum(pkt)
 	s.win.Commit(len(pkt))
 	if s.head.Options.Has(wire.OptSyn) {
@@ -274,6 +292,13 @@ func (s *Source) NextTimeout(now mono.Time) mono.Time {
 // Unsent returns how many packets and bytes wait in the window for their first
 // transmission.
 func (s *Source) Unsent() (packets, bytes int) { return s.win.Backlog() }
+
+// Progress returns where the session is: trail is the oldest number that can be
+// repaired, unsent the first that was not sent, next the one that the next packet
+// will get.
+func (s *Source) Progress() (trail, unsent, next seq.Num) {
+	return s.win.Trail(), s.win.Unsent(), s.win.Next()
+}
 
 // Close ends the session: what was accepted is still sent, and from then on
 // every SPM carries OPT_FIN (RFC 3208 §9.7). NAKs are answered for as long as

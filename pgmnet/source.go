@@ -283,15 +283,7 @@ func (s *Source) put(msg []byte) error {
 		if err != pgm.ErrWouldBlock {
 			return err
 		}
-		s.now = s.clock.now()
-		wrote, err := s.write(false)
-		if err != nil {
-			return err
-		}
-		if wrote {
-			continue // there may be room now
-		}
-		if err := s.sleep(s.deadline); err != nil {
+		if err := s.Await(); err != nil {
 			return err
 		}
 	}

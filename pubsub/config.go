@@ -1,0 +1,158 @@
+package pubsub
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/gopgm/gopgm/pgm"
+	"github.com/gopgm/gopgm/pgmnet"
+)
+
+// ErrWouldBlock means that the backlog is at the high watermark.
+var ErrWouldBlock = errors.New("pubsub: would block")
+
+// A Policy says what Send does while the backlog is at the high watermark.
+type Policy uint8
+
+// The policies.
+const (
+	Block      Policy = iota // wait until it is at the low watermark, or the deadline
+	WouldBlock               // return ErrWouldBlock
+	DropNewest               // drop the message: counted, and a completion event if those are on
+	numPolicies
+)
+
+// A Flush says when messages leave.
+type Flush uint8
+
+// The ways to flush. Whatever the way, messages that come while packets wait to
+// be sent fill packets up: there is no hurry for them.
+const (
+	FlushEach Flush = iota // every message at once
+	FlushFull              // when a packet is full, at Flush, or once FlushAfter has passed
+	numFlushes
+)
+
+// A Mark is a size of the backlog: that of what the network has not taken yet.
+type Mark struct {
+	Messages int
+	Bytes    int // on the wire, the header of PGM included
+}
+
+// PublisherConfig configures a Publisher. A zero field means its default.
+type PublisherConfig struct {
+	// Endpoint, if not empty, sets Net.Network, Net.Port and Source.Port, as a
+	// ZeroMQ endpoint: "epgm://IFACE;GROUP:PORT".
+	Endpoint string
+
+	Net    pgmnet.Config
+	Source pgm.SourceConfig
+
+	// High is where the backlog is full: Policy applies until it is down to Low.
+	// Defaults: any number of messages and the smaller of a quarter of the
+	// transmit window and 16 MiB; Low is half of High.
+	High, Low Mark
+	Policy    Policy
+
+	Flush      Flush
+	FlushAfter time.Duration // with FlushFull: how long a message waits at most; 0 is for ever
+
+	// Linger is how long Close waits for the backlog to leave. Default 30 s;
+	// negative means not at all. Repair is how long it answers NAKs after that.
+	// Default 1 s; negative means not at all.
+	Linger, Repair time.Duration
+}
+
+// SubscriberConfig configures a Subscriber. A zero field means its default.
+type SubscriberConfig struct {
+	// Endpoint, if not empty, sets Net.Network, Net.Port and Receiver.Port.
+	Endpoint string
+
+	Net      pgmnet.Config
+	Receiver pgm.ReceiverConfig
+
+	// MaxMessage bounds the size in bytes of a message, headers of frames
+	// included. Larger ones are dropped and reported. Default 32 MiB.
+	MaxMessage int
+}
+
+func def[T comparable](v *T, d T) {
+	var zero T
+	if *v == zero {
+		*v = d
+	}
+}
+
+func (c *PublisherConfig) fill() error {
+	if c.Endpoint != "" {
+		n, port, err := ParseEndpoint(c.Endpoint)
+		if err != nil {
+			return err
+		}
+		c.Net.Network, c.Net.Port, c.Source.Port = n, port, port
+	}
+	if c.Source.MaxTPDU == 0 {
+		if err := c.fillTPDU(); err != nil {
+			return err
+		}
+	}
+	def(&c.Source.WindowBytes, 64<<20)
+	def(&c.High.Bytes, min(c.Source.WindowBytes/4, 16<<20))
+	def(&c.Source.MaxBacklog, max(c.High.Bytes, c.Source.WindowBytes/4))
+	def(&c.Low.Bytes, c.High.Bytes/2)
+	def(&c.Low.Messages, c.High.Messages/2)
+	def(&c.Linger, 30*time.Second)
+	def(&c.Repair, time.Second)
+	switch {
+	case c.High.Bytes < 0 || c.High.Messages < 0 || c.Low.Bytes < 0 || c.Low.Messages < 0:
+		return fmt.Errorf("%w: High %+v and Low %+v must not be negative", pgm.ErrConfig, c.High, c.Low)
+	case c.Low.Bytes > c.High.Bytes || c.Low.Messages > c.High.Messages:
+		return fmt.Errorf("%w: Low %+v is above High %+v", pgm.ErrConfig, c.Low, c.High)
+	case c.High.Bytes > c.Source.MaxBacklog:
+		return fmt.Errorf("%w: High.Bytes is %d, want %d at most: Source.MaxBacklog", pgm.ErrConfig, c.High.Bytes, c.Source.MaxBacklog)
+	case c.Policy >= numPolicies:
+		return fmt.Errorf("%w: Policy is %d, want Block, WouldBlock or DropNewest", pgm.ErrConfig, c.Policy)
+	case c.Flush >= numFlushes:
+		return fmt.Errorf("%w: Flush is %d, want FlushEach or FlushFull", pgm.ErrConfig, c.Flush)
+	case c.FlushAfter < 0:
+		return fmt.Errorf("%w: FlushAfter is %v, want 0 or more", pgm.ErrConfig, c.FlushAfter)
+	}
+	return nil
+}
+
+// fillTPDU makes packets as large as libzmq takes them by default, also where the
+// interface would carry larger ones.
+func (c *PublisherConfig) fillTPDU() error {
+	if c.Net.Interface == nil {
+		n, err := pgmnet.ParseNetwork(c.Net.Network.String())
+		if err != nil {
+			return err
+		}
+		c.Net.Network = n
+	}
+	mtu := 1500
+	if m := c.Net.Interface.MTU; m > 0 {
+		mtu = min(mtu, m)
+	}
+	c.Source.MaxTPDU = mtu - 28
+	if c.Net.Send.Is6() {
+		c.Source.MaxTPDU = mtu - 48
+	}
+	return nil
+}
+
+func (c *SubscriberConfig) fill() error {
+	if c.Endpoint != "" {
+		n, port, err := ParseEndpoint(c.Endpoint)
+		if err != nil {
+			return err
+		}
+		c.Net.Network, c.Net.Port, c.Receiver.Port = n, port, port
+	}
+	def(&c.MaxMessage, 32<<20)
+	if c.MaxMessage < 0 {
+		return fmt.Errorf("%w: MaxMessage is %d, want 1 or more", pgm.ErrConfig, c.MaxMessage)
+	}
+	return nil
+}

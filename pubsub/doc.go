@@ -1,0 +1,39 @@
+// Package pubsub publishes messages by topic, and subscribes to them, over PGM
+// reliable multicast. On the wire it is what ZeroMQ puts inside its epgm://
+// transport, so a PUB or SUB socket of libzmq is a peer.
+//
+// A message is a list of frames, byte strings of any length. The first begins
+// with the topic: a [Subscriber] gets the messages whose first frame begins with
+// one of the prefixes it subscribed to. [Publisher.Send] makes the topic a frame
+// of its own.
+//
+//	pub, err := pubsub.NewPublisher(pubsub.PublisherConfig{Endpoint: "epgm://eth0;239.192.0.1:5555"})
+//	...
+//	id, err := pub.Send([]byte("EURUSD"), []byte("1.0831"))
+//
+//	sub, err := pubsub.NewSubscriber(pubsub.SubscriberConfig{Endpoint: "epgm://eth0;239.192.0.1:5555"})
+//	...
+//	sub.Subscribe("EUR")
+//	for {
+//		ev, err := sub.Recv()
+//		...
+//	}
+//
+// # Who does the work
+//
+// As in package pgmnet the caller's own goroutine does all of it. A message is
+// encoded in its place in the transmit window and leaves from there; Send with
+// no backlog is one system call. What a Subscriber returns is a view of the
+// buffer that the kernel filled, unless the message lies across packets.
+//
+// What cannot leave yet waits in the same window: it is the queue. Its bounds
+// are the high and low watermark, see [PublisherConfig].
+//
+// Neither type is safe for concurrent use.
+//
+// # What gets lost
+//
+// Whole messages only are delivered. When packets are lost for good, the
+// messages of which a part was in them are dropped, and an EventGap says which
+// packets, of which source, and why.
+package pubsub

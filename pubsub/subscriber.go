@@ -1,0 +1,272 @@
+package pubsub
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"os"
+	"time"
+
+	"github.com/gopgm/gopgm/pgm"
+	"github.com/gopgm/gopgm/pgmnet"
+	"github.com/gopgm/gopgm/seq"
+)
+
+// A receiver is what a Subscriber needs of a pgmnet.Receiver.
+type receiver interface {
+	Recv() (pgm.Event, error)
+	TryRecv() (ev pgm.Event, ok bool, err error)
+	SetDeadline(t time.Time)
+	Close() error
+	Stats() pgmnet.ReceiverStats
+}
+
+// A Subscriber delivers the messages of the topics subscribed to, from every
+// source that sends to its groups. It is not safe for concurrent use.
+type Subscriber struct {
+	cfg     SubscriberConfig
+	rcv     receiver
+	filter  filter
+	streams map[pgm.SourceID]*stream
+	last    *stream // the one heard last
+	current *stream // the one whose packet may have more messages, or nil
+	event   Event
+	user    time.Time // the deadline the user has set
+	stats   SubscriberStats
+}
+
+// A stream is what a Subscriber knows of one source.
+type stream struct {
+	decoder
+	pgm.SourceID
+}
+
+// SubscriberStats counts what a Subscriber did.
+type SubscriberStats struct {
+	Messages uint64 // delivered
+	Bytes    uint64 // of their frames
+	Filtered uint64 // messages of topics not subscribed to
+	Gaps     uint64 // EventGap
+	Receiver pgmnet.ReceiverStats
+}
+
+// NewSubscriber opens a Subscriber, which has no subscriptions yet.
+func NewSubscriber(cfg SubscriberConfig) (*Subscriber, error) {
+	if err := cfg.fill(); err != nil {
+		return nil, err
+	}
+	rcv, err := pgmnet.NewReceiver(cfg.Net, cfg.Receiver)
+	if err != nil {
+		return nil, err
+	}
+	return newSubscriber(cfg, rcv), nil
+}
+
+func newSubscriber(cfg SubscriberConfig, rcv receiver) *Subscriber {
+	return &Subscriber{cfg: cfg, rcv: rcv, streams: make(map[pgm.SourceID]*stream)}
+}
+
+// Subscribe adds a subscription to the messages whose first frame begins with
+// prefix; with an empty one that is all. The same prefix may be added again, and
+// must then be removed as often.
+func (s *Subscriber) Subscribe(prefix string) { s.filter.add(prefix) }
+
+// Unsubscribe removes a subscription. It reports false if there was none.
+func (s *Subscriber) Unsubscribe(prefix string) bool { return s.filter.remove(prefix) }
+
+// SetDeadline sets when Recv gives up with os.ErrDeadlineExceeded. The zero
+// time, which is the default, means never.
+func (s *Subscriber) SetDeadline(t time.Time) {
+	s.user = t
+	s.rcv.SetDeadline(t)
+}
+
+// Stats returns the counters.
+func (s *Subscriber) Stats() SubscriberStats {
+	st := s.stats
+	st.Receiver = s.rcv.Stats()
+	return st
+}
+
+// Recv blocks until there is an event and returns it. Its frames are valid until
+// the next call of a method of s. The error is os.ErrDeadlineExceeded,
+// net.ErrClosed, or a failure of a socket.
+func (s *Subscriber) Recv() (*Event, error) {
+	for {
+		if s.next() {
+			return &s.event, nil
+		}
+		ev, err := s.rcv.Recv()
+		if err != nil {
+			return nil, err
+		}
+		if s.take(&ev) {
+			return &s.event, nil
+		}
+	}
+}
+
+// TryRecv is Recv without blocking: it returns nil if there is no event now.
+func (s *Subscriber) TryRecv() (*Event, error) {
+	for {
+		if s.next() {
+			return &s.event, nil
+		}
+		ev, ok, err := s.rcv.TryRecv()
+		if err != nil || !ok {
+			return nil, err
+		}
+		if s.take(&ev) {
+			return &s.event, nil
+		}
+	}
+}
+
+// contextStep is how often a call that a context may end looks at it.
+const contextStep = 10 * time.Millisecond
+
+// RecvContext is Recv until ctx is done: it then returns ctx's error, within 10
+// milliseconds. A deadline set by SetDeadline ends it too.
+func (s *Subscriber) RecvContext(ctx context.Context) (*Event, error) {
+	defer s.rcv.SetDeadline(s.user)
+	for {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		step := time.Now().Add(contextStep)
+		if d, ok := ctx.Deadline(); ok && d.Before(step) {
+			step = d
+		}
+		if !s.user.IsZero() && s.user.Before(step) {
+			step = s.user
+		}
+		s.rcv.SetDeadline(step)
+		ev, err := s.Recv()
+		if !errors.Is(err, os.ErrDeadlineExceeded) || !s.user.IsZero() && !time.Now().Before(s.user) {
+			return ev, err
+		}
+	}
+}
+
+// All returns the events from now on, until ctx is done or there is an error,
+// which comes with a nil event as the last. An event's frames are valid until
+// the next.
+func (s *Subscriber) All(ctx context.Context) iter.Seq2[*Event, error] {
+	return func(yield func(*Event, error) bool) {
+		for {
+			ev, err := s.RecvContext(ctx)
+			if !yield(ev, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// RecvBatch blocks until there are events and puts as many in dst as there are
+// without another look at the network: those of one packet at most. It returns
+// how many. Their frames are valid until the next call of a method of s; the
+// Frames that the elements of dst have are used again.
+func (s *Subscriber) RecvBatch(dst []Event) (n int, err error) {
+	if len(dst) == 0 {
+		return 0, nil
+	}
+	ev, err := s.Recv()
+	for ; err == nil; n++ {
+		frames := dst[n].Frames[:0]
+		dst[n] = *ev
+		dst[n].Frames = append(frames, ev.Frames...)
+		if n+1 == len(dst) || s.last != nil && s.last.release || !s.next() {
+			return n + 1, nil
+		}
+	}
+	return n, err
+}
+
+// Close closes the sockets. Other methods then return net.ErrClosed.
+func (s *Subscriber) Close() error {
+	s.current = nil
+	return s.rcv.Close()
+}
+
+// next finds the next message of the packet at hand that is subscribed to, or a
+// gap. It reports false if there is none.
+func (s *Subscriber) next() bool {
+	st := s.current
+	if st == nil {
+		return false
+	}
+	for {
+		switch st.next() {
+		case resultMessage:
+			if !s.filter.matches(st.frames[0]) {
+				s.stats.Filtered++
+				continue
+			}
+			s.stats.Messages++
+			for _, f := range st.frames {
+				s.stats.Bytes += uint64(len(f))
+			}
+			s.event.Kind, s.event.Source = EventMessage, st.SourceID
+			s.event.Frames = st.frames
+			s.event.First, s.event.Last = st.span()
+			return true
+		case resultBroken:
+			num := st.num
+			s.gap(st, num, num, CauseFraming)
+			return true
+		default:
+			s.current = nil
+			return false
+		}
+	}
+}
+
+// gap makes the event that packets first to last are lost to st, and with them
+// the message that has begun.
+func (s *Subscriber) gap(st *stream, first, last seq.Num, why pgm.Cause) {
+	if began, partial := st.lose(); partial {
+		first = began
+	}
+	s.stats.Gaps++
+	s.event.Kind, s.event.Source = EventGap, st.SourceID
+	s.event.First, s.event.Last, s.event.Cause = first, last, why
+}
+
+// take takes in an event of PGM. It reports whether s.event is to be delivered.
+func (s *Subscriber) take(ev *pgm.Event) bool {
+	st := s.stream(ev.Source)
+	s.event = Event{Source: ev.Source, Group: ev.Group, First: ev.First, Last: ev.Last}
+	switch ev.Kind {
+	case pgm.EventMessage:
+		if !st.feed(ev.Last, ev.Data) {
+			s.gap(st, ev.First, ev.Last, CauseFraming)
+			return true
+		}
+		s.current = st
+		return s.next()
+	case pgm.EventLoss:
+		s.gap(st, ev.First, ev.Last, ev.Cause)
+	case pgm.EventJoin:
+		st.lose()
+		s.event.Kind = EventJoin
+	default:
+		delete(s.streams, ev.Source)
+		s.last = nil
+		s.event.Kind, s.event.Why, s.event.Code = EventLeave, ev.Kind, ev.Code
+	}
+	return true
+}
+
+// stream returns the stream of a source.
+func (s *Subscriber) stream(id pgm.SourceID) *stream {
+	if s.last != nil && s.last.SourceID == id {
+		return s.last
+	}
+	st := s.streams[id]
+	if st == nil {
+		st = &stream{decoder: decoder{limit: s.cfg.MaxMessage}, SourceID: id}
+		s.streams[id] = st
+	}
+	s.last = st
+	return st
+}
