@@ -33,7 +33,7 @@ type Config struct {
 	DSCP int
 
 	// ReadBuffer and WriteBuffer are the sizes in bytes to ask for the socket
-	// buffers. ReadBuffer has a default of 8 MiB for each group of a Receiver
+	// buffers. ReadBuffer has a default of 32 MiB for each group of a Receiver
 	// and of 1 MiB for a Source, to which only NAKs come. WriteBuffer has a
 	// default of 4 MiB for a Source; a Receiver has the system's. Negative
 	// means the system's default. What was granted is in the stats; less than
