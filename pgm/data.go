@@ -26,6 +26,10 @@ func (r *Receiver) handleData(from, group netip.Addr, pkt []byte) error {
 	}
 	id := SourceID{d.TSI(), from}
 	s := r.session(id)
+	if s != nil && d.Options.Has(wire.OptSyn) && s.far(d.SQN) {
+		s.restart()
+		s = nil
+	}
 	if s == nil {
 		// "A receiver SHOULD initiate data reception beginning with the first
 		// data packet it receives." RFC 3208 §6.1

@@ -167,6 +167,9 @@ func (s *session) nextEnd(ev *Event, n seq.Num) bool {
 	switch {
 	case s.phase == phaseExpired:
 		kind = EventExpired
+		if s.anew {
+			kind = EventRestart
+		}
 		s.phase = phaseGone
 	case s.reset:
 		kind = EventReset

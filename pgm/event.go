@@ -29,6 +29,7 @@ const (
 	EventFin                          // the source closed, and all it sent was delivered or reported lost
 	EventReset                        // the source aborted (OPT_RST); Code is its reason
 	EventExpired                      // nothing was heard from the source for PeerExpiry
+	EventRestart                      // the source began anew with the same TSI; EventJoin follows
 )
 
 // String returns the kind in a word.
@@ -46,6 +47,8 @@ func (k EventKind) String() string {
 		return "reset"
 	case EventExpired:
 		return "expired"
+	case EventRestart:
+		return "restart"
 	}
 	return fmt.Sprintf("EventKind(%d)", uint8(k))
 }

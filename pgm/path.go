@@ -24,6 +24,10 @@ func (r *Receiver) handleSPM(from, group netip.Addr, pkt []byte) error {
 	}
 	id := SourceID{p.TSI(), from}
 	s := r.session(id)
+	if s != nil && !p.NoWindow() && s.strangeSPM(p.SQN, p.Lead) {
+		s.restart()
+		s = nil
+	}
 	if s == nil {
 		if p.NoWindow() || p.Options.Has(wire.OptFin) || p.Options.Has(wire.OptRst) {
 			return r.stats.Drops.drop(DropSession)

@@ -157,7 +157,9 @@ func (r *Receiver) forget() bool {
 
 func (r *Receiver) remove(s *session) {
 	s.win.Close()
-	delete(r.sessions, s.id)
+	if r.sessions[s.id] == s {
+		delete(r.sessions, s.id)
+	}
 	for i, t := range r.order {
 		if t == s {
 			r.order = append(r.order[:i], r.order[i+1:]...)

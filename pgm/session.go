@@ -45,8 +45,12 @@ type session struct {
 	syn     bool    // the first number bore OPT_SYN
 	first   seq.Num // where the user's numbers begin
 
+	strange    int     // SPMs in a row that cannot be of this session
+	strangeSQN seq.Num // of the latest of them
+
 	phase phase
 	end   seq.Num // in phaseEnding: the number after the session's last
+	anew  bool    // in phaseExpired: not by silence, but because the source began anew
 	reset bool    // it ends by OPT_RST
 	code  uint8   // of OPT_RST
 
@@ -98,6 +102,49 @@ func (s *session) expire(now, heard mono.Time) {
 }
 
 var nakCause = [...]Cause{nak.NoNCF: CauseNCF, nak.NoData: CauseData, nak.Never: CausePassive}
+
+// far reports whether the source, had it gone on, could neither send number n
+// for the first time nor again.
+func (s *session) far(n seq.Num) bool {
+	reach := 4 * s.r.cfg.WindowPackets
+	return n.Before(s.trail.Add(-reach)) || n.After(s.heardEnd.Add(reach))
+}
+
+// strangeSPM takes in an SPM, and reports whether several have shown that the
+// source began anew with other numbers: they came one after the other, and were
+// all behind this session.
+func (s *session) strangeSPM(sqn, lead seq.Num) bool {
+	const proof = 3
+	behind := s.path.IsValid() && !sqn.After(s.spmSQN) || lead.Before(s.trail)
+	switch {
+	case !behind || !s.far(lead):
+		s.strange = 0
+		return false
+	case s.strange == 0 || sqn.After(s.strangeSQN):
+		s.strange++
+		s.strangeSQN = sqn
+	}
+	return s.strange >= proof
+}
+
+// restart ends s because its source began anew. It goes on to deliver what it has;
+// the next packet begins another session.
+func (s *session) restart() {
+	delete(s.r.sessions, s.id)
+	if s.r.last == s {
+		s.r.last = nil
+	}
+	if s.phase == phaseEnded {
+		s.phase = phaseGone
+		if !s.queued {
+			s.r.remove(s)
+		}
+		return
+	}
+	s.loseMissing(s.win.Lead(), CauseEnd)
+	s.phase, s.anew = phaseExpired, true
+	s.r.enqueue(s)
+}
 
 // expirePeer ends a session whose source was silent for too long.
 func (s *session) expirePeer() {

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"math/rand/v2"
 
+	"github.com/gopgm/gopgm/seq"
 	"github.com/gopgm/gopgm/wire"
 )
 
@@ -20,4 +21,11 @@ func newTSI() wire.TSI {
 	var b [8]byte
 	crand.Read(b[:]) // never fails
 	return wire.TSI{GSI: wire.GSI(b[:6]), Port: binary.LittleEndian.Uint16(b[6:])}
+}
+
+// newSQN returns a number to begin a session with.
+func newSQN() seq.Num {
+	var b [4]byte
+	crand.Read(b[:]) // never fails
+	return seq.Num(binary.LittleEndian.Uint32(b[:]))
 }

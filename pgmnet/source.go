@@ -53,7 +53,7 @@ type Source struct {
 
 // NewSource opens the sockets of a source and announces it. Of pc, zero fields
 // are filled in from cfg and the system: TSI at random, Addr and Group from the
-// network, MaxTPDU and Overhead from the interface. The transmit window is in
+// network, FirstSQN at random if TSI is given: receivers then notice a restart, MaxTPDU and Overhead from the interface. The transmit window is in
 // huge pages where the system has them, and present in memory from the start.
 func NewSource(cfg Config, pc pgm.SourceConfig) (*Source, error) {
 	if err := cfg.fill(1<<20, 4<<20); err != nil {
@@ -61,6 +61,8 @@ func NewSource(cfg Config, pc pgm.SourceConfig) (*Source, error) {
 	}
 	if pc.TSI == (wire.TSI{}) {
 		pc.TSI = newTSI()
+	} else if pc.FirstSQN == 0 {
+		pc.FirstSQN = newSQN() // so that receivers can tell a restart
 	}
 	if !pc.Addr.IsValid() {
 		pc.Addr = cfg.Addr

@@ -54,7 +54,7 @@ type Event struct {
 	First, Last seq.Num
 
 	Cause pgm.Cause     // of EventGap
-	Why   pgm.EventKind // of EventLeave: pgm.EventFin, EventReset or EventExpired
+	Why   pgm.EventKind // of EventLeave: pgm.EventFin, EventReset, EventExpired or EventRestart
 	Code  uint8         // of a reset
 }
 

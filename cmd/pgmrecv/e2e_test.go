@@ -403,9 +403,9 @@ func TestTimeout(t *testing.T) {
 func TestLoss(t *testing.T) {
 	t.Parallel()
 	at, dir, in := port(), t.TempDir(), t.TempDir()
-	write(t, filepath.Join(dir, "a"), 48<<20) // more than a socket holds
+	write(t, filepath.Join(dir, "a"), 128<<20) // more than a socket holds
 	r := recv(t, at, "-o", in, "--count", "1", "--timeout", "25")
-	s := send(t, at, "-v", "--window", "64KiB", "-r", "1Gb/s", "--linger", "2s", "--file", filepath.Join(dir, "a"))
+	s := send(t, at, "-v", "--window", "64KiB", "-r", "2Gb/s", "--linger", "2s", "--file", filepath.Join(dir, "a"))
 	eventually(t, func() bool { names, _ := os.ReadDir(in); return len(names) == 1 })
 	r.cmd.Process.Signal(syscall.SIGSTOP)
 	eventually(t, func() bool { return strings.Contains(s.log.String(), "msg=sent file=a") })

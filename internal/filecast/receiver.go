@@ -74,7 +74,7 @@ func (r *Receiver) Handle(ev *pgm.Event) error {
 		s := r.source(ev.Source)
 		s.lossy = true
 		r.settle(ev.Source, s, fmt.Errorf("%w (%v)", ErrLoss, ev.Cause))
-	case pgm.EventFin, pgm.EventReset, pgm.EventExpired:
+	case pgm.EventFin, pgm.EventReset, pgm.EventExpired, pgm.EventRestart:
 		if s := r.sources[ev.Source]; s != nil {
 			r.settle(ev.Source, s, ErrEnded)
 			delete(r.sources, ev.Source)
