@@ -17,7 +17,7 @@ const restarted = 2_000_000_000
 // TestRestart has a source begin anew with the same TSI after it was killed, while
 // something is missing.
 func TestRestart(t *testing.T) {
-	for _, first := range []seq.Num{restarted, 0xf0000000, 500_000} {
+	for _, first := range []seq.Num{restarted, 0xf0000000, 5_000_000} {
 		r := newReceiverScript(t, ReceiverConfig{})
 		r.recvData(wire.TypeODATA, 0, 0, "a", syn)
 		r.recvData(wire.TypeODATA, 2, 0, "c")

@@ -106,7 +106,8 @@ var nakCause = [...]Cause{nak.NoNCF: CauseNCF, nak.NoData: CauseData, nak.Never:
 // far reports whether the source, had it gone on, could neither send number n
 // for the first time nor again.
 func (s *session) far(n seq.Num) bool {
-	reach := 4 * s.r.cfg.WindowPackets
+	const window = 1 << 20 // no source has a larger one, in all likelihood
+	reach := max(4*s.r.cfg.WindowPackets, window)
 	return n.Before(s.trail.Add(-reach)) || n.After(s.heardEnd.Add(reach))
 }
 
