@@ -123,7 +123,7 @@ func TestHostile(t *testing.T) {
 	m := newMutator(3)
 	now, dropped := mono.Time(1), uint64(0)
 	from := []netip.Addr{sourceAddr, receiverAddr}
-	var kinds [EventExpired + 1]int
+	var kinds [EventRestart + 1]int
 	var live, peak uint64
 	msg := make([]byte, 200)
 	for i := range *hostilePackets {

@@ -185,7 +185,7 @@ func (p *Publisher) admit(size int) (ok bool, err error) {
 		return true, nil
 	}
 	packets := 1 + p.packets(size)
-	for {
+	for tries := 0; ; tries++ {
 		err := p.above()
 		if err == nil {
 			err = p.src.Room(packets)
@@ -196,8 +196,8 @@ func (p *Publisher) admit(size int) (ok bool, err error) {
 		case err != ErrWouldBlock && err != pgm.ErrWouldBlock:
 			return false, err
 		}
-		if !p.full {
-			p.full = true
+		p.full = true
+		if tries == 0 {
 			p.stats.Blocked++
 		}
 		if p.cfg.Policy == Block {
