@@ -62,9 +62,9 @@ func (s *stalled) Unsent() (packets, bytes int) {
 	return s.next.Sub(s.unsent), bytes
 }
 func (s *stalled) Progress() (trail, unsent, next seq.Num) { return s.trail, s.unsent, s.next }
-func (s *stalled) SetDeadline(t time.Time)                  { s.deadline = t }
-func (s *stalled) Close(time.Duration) error                { return nil }
-func (s *stalled) Stats() pgmnet.SourceStats                { return pgmnet.SourceStats{} }
+func (s *stalled) SetDeadline(t time.Time)                 { s.deadline = t }
+func (s *stalled) Close(time.Duration) error               { return nil }
+func (s *stalled) Stats() pgmnet.SourceStats               { return pgmnet.SourceStats{} }
 
 // newStalled returns a Publisher over a socket that takes nothing.
 func newStalled(t *testing.T, cfg PublisherConfig) (*Publisher, *stalled) {
