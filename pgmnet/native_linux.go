@@ -126,6 +126,7 @@ func (c *native) wait(d time.Duration, room bool) error {
 		syscall.RawSyscall(unix.SYS_PRCTL, unix.PR_SET_TIMERSLACK, 1, 0)
 	}
 	c.waits++
+	c.buf.streak = 0
 	if room {
 		return c.poll(d, len(c.polls))
 	}

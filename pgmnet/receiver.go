@@ -33,6 +33,7 @@ type Receiver struct {
 
 	batch     []datagram // what was read
 	at        int        // which of batch is being handled
+	alone     bool       // the last packet was waited for: nothing lies behind it, in all likelihood
 	handled   int        // packets since the last upkeep
 	delivered int        // events since the last packet was handled
 	bytes     int        // of batch
@@ -237,6 +238,7 @@ func (r *Receiver) read(looks int) (err error) {
 	// Timers run only up to here, the time before the read: what the socket
 	// holds by now may be what they wait for.
 	r.now = r.clock.now()
+	r.batch = nil
 	for range looks {
 		if r.batch, err = r.net.read(); len(r.batch) > 0 || err != nil {
 			break
@@ -267,7 +269,14 @@ func (r *Receiver) recv(deadline mono.Time) error {
 		if timers {
 			continue
 		}
-		if err := r.read(r.looks(idle, deadline)); err != nil {
+		looks := r.looks(idle, deadline)
+		if idle == mono.Never {
+			if r.alone && r.calm(deadline) {
+				looks = 0
+			}
+			r.alone = false
+		}
+		if err := r.read(looks); err != nil {
 			return err
 		}
 		if len(r.batch) > 0 {
@@ -287,8 +296,16 @@ func (r *Receiver) recv(deadline mono.Time) error {
 			if err := r.net.wait(d, false); err != nil {
 				return err
 			}
+			r.alone = r.clock.now().Sub(r.now) > shortestSleep
 		}
 	}
+}
+
+// calm reports whether nothing but a packet can be due soon, so that a call that
+// blocks may go to sleep without another look at the socket.
+func (r *Receiver) calm(deadline mono.Time) bool {
+	const soon = 10 * time.Millisecond
+	return min(r.engine.NextTimeout(), deadline).Sub(r.now) > soon && !r.polling(r.now)
 }
 
 // polling reports whether the socket is polled, when nothing came since idle.

@@ -16,6 +16,10 @@ const (
 	serveBytes    = 64 << 10
 	serveInterval = 100 * time.Microsecond
 
+	// NAKs for what was sent have come after this long, in general. If they were
+	// looked for since then, the next write need not.
+	serveSettle = 500 * time.Microsecond
+
 	// A shorter wait is spent polling: going to sleep takes longer.
 	shortestSleep = 50 * time.Microsecond
 
@@ -46,7 +50,8 @@ type Source struct {
 	queued  uint              // calls of Queue
 	full    bool              // the socket had no room for the last write
 	served  mono.Time         // when NAKs were last looked for
-	written int               // bytes sent since then
+	wrote   mono.Time         // when look was last called after a write
+	written int               // bytes sent since NAKs were looked for
 	lost    uint64            // packets the system refused
 	last    IOStats           // once closed
 }
@@ -348,9 +353,13 @@ func (s *Source) write(corked bool) (wrote bool, err error) {
 	}
 }
 
-// look looks for NAKs if that was not done for a while, and answers them.
+// look looks for NAKs, after a write, if that was not done for a while, and
+// answers them. A caller that polls between messages has its Send take one
+// system call.
 func (s *Source) look() error {
-	if s.written < serveBytes && s.now.Sub(s.served) < serveInterval {
+	settled := s.wrote.Add(serveSettle)
+	s.wrote = s.now
+	if s.written < serveBytes && (s.now.Sub(s.served) < serveInterval || s.served >= settled) {
 		return nil
 	}
 	if handled, err := s.serve(); !handled || err != nil {

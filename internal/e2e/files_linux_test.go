@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/gopgm/gopgm/internal/lab"
+	"github.com/gopgm/gopgm/pgmnet"
 )
 
 var fileSize = flag.Int64("e2e.size", 256<<20, "size in bytes of the large file")
@@ -66,7 +67,7 @@ func transfer(t *testing.T, l *lab.Lab, tools, send string, digests map[string][
 		receivers = append(receivers, startTool(t, h, fileLimit, filepath.Join(tools, "pgmrecv"),
 			"--output", dir, "--count", fmt.Sprint(len(digests))))
 	}
-	waitListening(t, l, len(percent))
+	waitListening(t, l, len(percent), pgmnet.DefaultPort)
 	source := startTool(t, l.Hosts[0], fileLimit, filepath.Join(tools, "pgmsend"), "--file", send)
 
 	var last time.Time

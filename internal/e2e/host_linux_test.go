@@ -81,11 +81,11 @@ func killAfter(t *testing.T, d time.Duration, cmd *exec.Cmd) {
 }
 
 // waitListening waits until receivers on hosts 1 to n have their sockets open.
-func waitListening(t *testing.T, l *lab.Lab, n int) {
+func waitListening(t *testing.T, l *lab.Lab, n, port int) {
 	t.Helper()
 	for _, h := range l.Hosts[1 : n+1] {
 		deadline := time.Now().Add(10 * time.Second)
-		for !listens(t, h) {
+		for !listens(t, h, port) {
 			if time.Now().After(deadline) {
 				t.Fatalf("nobody listens on %s", h.Name)
 			}
@@ -94,17 +94,17 @@ func waitListening(t *testing.T, l *lab.Lab, n int) {
 	}
 }
 
-// listens reports whether a socket on the host is bound to PGM's UDP port.
-func listens(t *testing.T, h *lab.Host) (found bool) {
+// listens reports whether a socket on the host is bound to a UDP port.
+func listens(t *testing.T, h *lab.Host, port int) (found bool) {
 	t.Helper()
-	port := fmt.Sprintf(":%04X ", pgmnet.DefaultPort)
+	want := fmt.Sprintf(":%04X ", port)
 	err := h.Enter(func() error {
 		for _, file := range []string{"/proc/thread-self/net/udp", "/proc/thread-self/net/udp6"} {
 			b, err := os.ReadFile(file)
 			if err != nil {
 				return err
 			}
-			found = found || strings.Contains(string(b), port)
+			found = found || strings.Contains(string(b), want)
 		}
 		return nil
 	})

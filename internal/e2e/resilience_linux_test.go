@@ -12,6 +12,7 @@ import (
 
 	"github.com/gopgm/gopgm/internal/lab"
 	"github.com/gopgm/gopgm/pgm"
+	"github.com/gopgm/gopgm/pgmnet"
 )
 
 const resilienceLimit = 30 * time.Second
@@ -37,7 +38,7 @@ func TestStoppedAndKilled(t *testing.T) {
 		receivers = append(receivers, startTool(t, h, resilienceLimit, filepath.Join(tools, "pgmrecv"),
 			"--output", dirs[len(dirs)-1], "--count", "1"))
 	}
-	waitListening(t, l, len(receivers))
+	waitListening(t, l, len(receivers), pgmnet.DefaultPort)
 	stopped, killed := receivers[0], receivers[1]
 	// 2 s at this rate, and the window holds 2.5 s.
 	source := startTool(t, l.Hosts[0], resilienceLimit, filepath.Join(tools, "pgmsend"), "--rate", "200Mb/s", "--file", file)

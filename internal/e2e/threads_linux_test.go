@@ -22,7 +22,10 @@ import (
 const roleEnv = "PGM_E2E_ROLE"
 
 func TestMain(m *testing.M) {
-	roles := map[string]func(*census) error{"source": sourceRole, "receiver": receiverRole}
+	roles := map[string]func(*census) error{
+		"source": sourceRole, "receiver": receiverRole,
+		"publish-calls": publishCallsRole, "subscribe-calls": subscribeCallsRole,
+	}
 	if role := roles[os.Getenv(roleEnv)]; role != nil {
 		if err := role(&census{}); err != nil {
 			fmt.Fprintln(os.Stderr, err)
@@ -173,7 +176,7 @@ func TestThreadless(t *testing.T) {
 	l := lab.Require(t, 2)
 	hurt(t, l.Hosts[1], 2)
 	receiver := startRole(t, l.Hosts[1], "receiver")
-	waitListening(t, l, 1)
+	waitListening(t, l, 1, pgmnet.DefaultPort)
 	time.Sleep(500 * time.Millisecond) // it counts when it is warm, before data comes
 	source := startRole(t, l.Hosts[0], "source")
 	for _, p := range []*role{source, receiver} {
@@ -203,11 +206,19 @@ type role struct {
 
 func startRole(t *testing.T, h *lab.Host, name string) *role {
 	t.Helper()
+	return startRoleUnder(t, h, name)
+}
+
+// startRoleUnder starts a role as the last argument of another command, or as
+// the command itself.
+func startRoleUnder(t *testing.T, h *lab.Host, name string, command ...string) *role {
+	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &role{name: name, cmd: h.Command(self)}
+	command = append(command, self)
+	p := &role{name: name, cmd: h.Command(command[0], command[1:]...)}
 	p.cmd.Env = append(os.Environ(), roleEnv+"="+name)
 	p.cmd.Stdout, p.cmd.Stderr = &p.stdout, &p.stderr
 	if err := p.cmd.Start(); err != nil {
