@@ -62,7 +62,7 @@ func benchmark(o *options, stdout, stderr io.Writer) (err error) {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	b.openPGM, b.noOpenPGM = interop.Build(dir)
+	b.openPGM, b.noOpenPGM = interop.OpenPGM.Build(dir)
 
 	r := &report{Machine: describeMachine(), Tables: b.tables()}
 	if !b.json {

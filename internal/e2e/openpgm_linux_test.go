@@ -47,7 +47,7 @@ func mixedSize(i int) int {
 // TestOpenPGM exchanges messages with OpenPGM, which has to get every one, once
 // and in order, and so have we.
 func TestOpenPGM(t *testing.T) {
-	program := interop.RequireBuild(t)
+	program := interop.OpenPGM.Require(t)
 	for _, family := range families {
 		for _, loss := range []float64{0, 2} {
 			t.Run(fmt.Sprintf("%s/loss=%v/to", family.name, loss), func(t *testing.T) {

@@ -14,7 +14,7 @@ import (
 	"github.com/gopgm/gopgm/internal/lab"
 )
 
-var messages = flag.Int("messages", 5000, "messages that OpenPGM sends to itself in a test")
+var messages = flag.Int("messages", 5000, "messages that a peer sends to itself in a test")
 
 // start starts the peer on a host.
 func start(t *testing.T, h *lab.Host, program, role, network string, args ...string) *Peer {
@@ -38,7 +38,7 @@ func wait(t *testing.T, p *Peer) Result {
 
 // What fails here is the peer or the lab, and no business of ours.
 func TestOpenPGMToItself(t *testing.T) {
-	program := RequireBuild(t)
+	program := OpenPGM.Require(t)
 	for _, network := range []string{"eth0;239.192.0.1", "eth0;ff15::77"} {
 		for _, loss := range []float64{0, 2} {
 			t.Run(fmt.Sprintf("%s/loss=%v", network, loss), func(t *testing.T) {
@@ -60,7 +60,7 @@ func TestOpenPGMToItself(t *testing.T) {
 }
 
 func TestDissectOpenPGM(t *testing.T) {
-	program := RequireBuild(t)
+	program := OpenPGM.Require(t)
 	l := lab.Require(t, 2)
 	if err := l.Hosts[1].Loss(3); err != nil {
 		lab.Skip(t, err)
@@ -100,7 +100,7 @@ func TestDissectOpenPGM(t *testing.T) {
 
 // The peer cannot send fragments, so here they are made by hand, without loss.
 func TestOpenPGMTakesFragments(t *testing.T) {
-	program := RequireBuild(t)
+	program := OpenPGM.Require(t)
 	l := lab.Require(t, 2)
 	const count, size = 50, 20000
 	recv := start(t, l.Hosts[1], program, "recv", "eth0;239.192.0.1", "--count", strconv.Itoa(count))
@@ -155,7 +155,7 @@ func TestOpenPGMTakesFragments(t *testing.T) {
 }
 
 func TestOpenPGMRoundTrips(t *testing.T) {
-	program := RequireBuild(t)
+	program := OpenPGM.Require(t)
 	l := lab.Require(t, 2)
 	const network = "eth0;239.192.0.1"
 	pong := start(t, l.Hosts[1], program, "pong", network, "--idle", "1")

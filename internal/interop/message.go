@@ -1,9 +1,10 @@
 // Package interop runs programs built on other PGM stacks, and tshark, beside
 // ours: a peer to exchange messages with, and a judge of what is on the wire.
 //
-// The peer is testdata/interop/openpgm.c, built by [Build] and run by [Start],
-// on a host of package lab. Both sides make the same messages with [Message] and
-// need compare no more than a [Digest].
+// The peers are testdata/interop/openpgm.c and zmq.c, built by [Program.Build] and
+// run by [Start], on a host of package lab. Both sides make the same messages,
+// with [Message] or [Parts], and need compare no more than a [Digest]. Where
+// messages may be missing, [Parts.Take] tells which one has come.
 package interop
 
 import (
@@ -20,16 +21,20 @@ func Message(index, min, max int, buf []byte) []byte {
 		buf = make([]byte, size)
 	}
 	buf = buf[:size]
-	i := 0
-	for ; i+8 <= size; i += 8 {
-		binary.LittleEndian.PutUint64(buf[i:], next(&state))
+	fill(buf, state)
+	return buf
+}
+
+// fill makes bytes, the lowest of each number first.
+func fill(buf []byte, state uint64) {
+	for ; len(buf) >= 8; buf = buf[8:] {
+		binary.LittleEndian.PutUint64(buf, next(&state))
 	}
-	if i < size {
+	if len(buf) > 0 {
 		var last [8]byte
 		binary.LittleEndian.PutUint64(last[:], next(&state))
-		copy(buf[i:], last[:])
+		copy(buf, last[:])
 	}
-	return buf
 }
 
 // next is one step of xorshift64*.
@@ -56,13 +61,27 @@ const (
 
 // Add takes in the next message: its size as four bytes, and its bytes.
 func (d *Digest) Add(message []byte) {
-	var size [4]byte
-	binary.BigEndian.PutUint32(size[:], uint32(len(message)))
-	sum := d.sum ^ fnvBasis
-	for _, c := range size {
-		sum = (sum ^ uint64(c)) * fnvPrime
+	d.number(len(message))
+	d.bytes(message)
+}
+
+// AddParts takes in the next message: how many parts it has, and each part.
+func (d *Digest) AddParts(parts [][]byte) {
+	d.number(len(parts))
+	for _, p := range parts {
+		d.Add(p)
 	}
-	for _, c := range message {
+}
+
+func (d *Digest) number(n int) {
+	var b [4]byte
+	binary.BigEndian.PutUint32(b[:], uint32(n))
+	d.bytes(b[:])
+}
+
+func (d *Digest) bytes(b []byte) {
+	sum := d.sum ^ fnvBasis
+	for _, c := range b {
 		sum = (sum ^ uint64(c)) * fnvPrime
 	}
 	d.sum = sum ^ fnvBasis

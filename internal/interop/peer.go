@@ -3,7 +3,6 @@ package interop
 import (
 	"bufio"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -15,53 +14,69 @@ import (
 	"github.com/gopgm/gopgm/internal/lab"
 )
 
-// source is the peer's path from the root of the module.
-const source = "testdata/interop/openpgm.c"
+// A Program is a peer that can be built.
+type Program struct {
+	Stack  string // what it runs on
+	name   string // of its file in sources, without .c
+	module string // for pkg-config
+	debian string // the package with that
+}
 
-// Build compiles the OpenPGM peer into dir and returns the path of the program.
-// It is called from within the module's tree, as a test is.
-func Build(dir string) (string, error) {
+// The peers.
+var (
+	OpenPGM = &Program{"OpenPGM 5.3", "openpgm", "openpgm-5.3", "libpgm-dev"}
+	ZeroMQ  = &Program{"libzmq", "zmq", "libzmq", "libzmq3-dev"}
+)
+
+// sources is where the peers are, from the root of the module.
+const sources = "testdata/interop"
+
+// Build compiles a peer into dir and returns the path of the program. It is
+// called from within the module's tree, as a test is.
+func (p *Program) Build(dir string) (string, error) {
 	for _, tool := range []string{"gcc", "pkg-config"} {
 		if _, err := exec.LookPath(tool); err != nil {
 			return "", fmt.Errorf("interop: no %s command; install %[1]s", tool)
 		}
 	}
-	flags, err := exec.Command("pkg-config", "--cflags", "--libs", "openpgm-5.3").Output()
+	flags, err := exec.Command("pkg-config", "--cflags", "--libs", p.module).Output()
 	if err != nil {
-		return "", errors.New("interop: no OpenPGM 5.3; install libpgm-dev")
+		return "", fmt.Errorf("interop: no %s; install %s", p.Stack, p.debian)
 	}
-	root, err := moduleRoot()
+	source, err := p.source()
 	if err != nil {
 		return "", err
 	}
-	program := filepath.Join(dir, "openpgm")
-	args := append([]string{"-O2", "-Wall", "-o", program, filepath.Join(root, source)}, strings.Fields(string(flags))...)
+	program := filepath.Join(dir, p.name)
+	args := append([]string{"-O2", "-Wall", "-o", program, source}, strings.Fields(string(flags))...)
 	if out, err := exec.Command("gcc", args...).CombinedOutput(); err != nil {
 		return "", fmt.Errorf("interop: gcc: %w\n%s", err, out)
 	}
 	return program, nil
 }
 
-func moduleRoot() (string, error) {
+// source returns the path of the peer's source.
+func (p *Program) source() (string, error) {
 	dir, err := os.Getwd()
 	if err != nil {
 		return "", err
 	}
 	for ; ; dir = filepath.Dir(dir) {
-		if _, err := os.Stat(filepath.Join(dir, source)); err == nil {
-			return dir, nil
+		file := filepath.Join(dir, sources, p.name+".c")
+		if _, err := os.Stat(file); err == nil {
+			return file, nil
 		}
 		if dir == filepath.Dir(dir) {
-			return "", fmt.Errorf("interop: no %s above the working directory; run in the module's tree", source)
+			return "", fmt.Errorf("interop: no %s above the working directory; run in the module's tree", sources)
 		}
 	}
 }
 
-// RequireBuild is [Build] for a test, which it skips where the peer cannot be
-// built, or fails if the environment says GOPGM_LAB=require.
-func RequireBuild(tb testing.TB) string {
+// Require is Build for a test, which it skips where the peer cannot be built, or
+// fails if the environment says GOPGM_LAB=require.
+func (p *Program) Require(tb testing.TB) string {
 	tb.Helper()
-	program, err := Build(tb.TempDir())
+	program, err := p.Build(tb.TempDir())
 	if err != nil {
 		lab.Skip(tb, err)
 	}
@@ -76,6 +91,8 @@ type Result struct {
 	Digest   string  // of the messages; see [Digest]
 	Resets   int     // times data was reported lost for good
 	Blocked  int     // times a send had to be repeated
+	Skipped  int     // messages not received, between the first and the last that were
+	Bad      int     // messages received that were not sent
 	Seconds  float64 // from the first message to the last
 
 	P50, P99, P999 float64 // round trips in microseconds
@@ -84,6 +101,7 @@ type Result struct {
 // Peer is a running peer.
 type Peer struct {
 	cmd    *exec.Cmd
+	in     io.Closer
 	out    *bufio.Reader
 	stderr strings.Builder
 }
@@ -96,6 +114,9 @@ func Start(cmd *exec.Cmd) (*Peer, error) {
 		return nil, err
 	}
 	p.out = bufio.NewReader(stdout)
+	if p.in, err = cmd.StdinPipe(); err != nil {
+		return nil, err
+	}
 	cmd.Stderr = &p.stderr
 	if err := cmd.Start(); err != nil {
 		return nil, err
@@ -107,20 +128,30 @@ func Start(cmd *exec.Cmd) (*Peer, error) {
 	return p, nil
 }
 
-// Wait waits until the peer is done.
-func (p *Peer) Wait() (Result, error) {
-	var r Result
-	out, err := io.ReadAll(p.out)
-	if err := errors.Join(err, p.cmd.Wait()); err != nil {
-		return r, fmt.Errorf("interop: peer: %w: %s", err, p.stderr.String())
+// Report waits until the peer prints its result, which it does before it ends.
+func (p *Peer) Report() (r Result, err error) {
+	line, err := p.out.ReadBytes('\n')
+	if err == nil {
+		err = json.Unmarshal(line, &r)
 	}
-	if err := json.Unmarshal(out, &r); err != nil {
-		return r, fmt.Errorf("interop: peer printed %q: %w", out, err)
+	if err != nil {
+		return r, fmt.Errorf("interop: peer printed %q: %w: %s", line, err, p.stderr.String())
 	}
 	return r, nil
 }
 
-// Kill ends the peer at once, for a test that has failed.
+// Wait closes the peer's standard input, for which a sender of ZeroMQ waits, and
+// waits until it is done.
+func (p *Peer) Wait() (Result, error) {
+	p.in.Close()
+	r, err := p.Report()
+	if werr := p.cmd.Wait(); werr != nil {
+		return r, fmt.Errorf("interop: peer: %w: %s", werr, p.stderr.String())
+	}
+	return r, err
+}
+
+// Kill ends the peer at once.
 func (p *Peer) Kill() {
 	p.cmd.Process.Kill()
 	p.cmd.Wait()
