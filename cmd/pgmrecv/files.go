@@ -9,7 +9,6 @@ import (
 
 	"github.com/gopgm/gopgm/internal/cli"
 	"github.com/gopgm/gopgm/internal/filecast"
-	"github.com/gopgm/gopgm/pgm"
 )
 
 // files receives files into a directory.
@@ -33,8 +32,8 @@ func newFiles(o *options, out *bufio.Writer, note func(string, ...any)) (*files,
 	return &files{o: o, out: out, note: note, in: in}, nil
 }
 
-func (f *files) take(ev *pgm.Event) error {
-	if f.in.Handle(ev) != nil {
+func (f *files) take(ev *event) error {
+	if f.in.Handle(&ev.Event) != nil {
 		f.other++
 	}
 	return f.results()

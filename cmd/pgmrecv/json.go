@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/base64"
+	"encoding/json"
 	"io"
 	"strconv"
 
@@ -13,7 +14,7 @@ import (
 
 // appendMessage appends a message as a line of JSON. It is by hand because
 // there may be many; no string in it needs escaping.
-func appendMessage(b []byte, ev *pgm.Event) []byte {
+func appendMessage(b []byte, ev *event) []byte {
 	b = append(b, `{"event":"message","source":"`...)
 	b = append(b, ev.Source.String()...)
 	b = append(b, `","sequence":`...)
@@ -25,8 +26,32 @@ func appendMessage(b []byte, ev *pgm.Event) []byte {
 	return append(b, "\"}\n"...)
 }
 
+// appendFrames is appendMessage for a message of several frames, of which the
+// first begins with the topic.
+func appendFrames(b []byte, ev *event) []byte {
+	b = append(b, `{"event":"message","source":"`...)
+	b = append(b, ev.Source.String()...)
+	b = append(b, `","first":`...)
+	b = strconv.AppendUint(b, uint64(ev.First), 10)
+	b = append(b, `,"last":`...)
+	b = strconv.AppendUint(b, uint64(ev.Last), 10)
+	b = append(b, `,"topic":`...)
+	topic, _ := json.Marshal(string(ev.frames[0])) // a string cannot fail
+	b = append(b, topic...)
+	b = append(b, `,"frames":[`...)
+	for i, f := range ev.frames {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = append(b, '"')
+		b = base64.StdEncoding.AppendEncode(b, f)
+		b = append(b, '"')
+	}
+	return append(b, "]}\n"...)
+}
+
 // writeEvent writes any other event as a line of JSON.
-func writeEvent(w io.Writer, ev *pgm.Event) error {
+func writeEvent(w io.Writer, ev *event) error {
 	line := struct {
 		Event  string   `json:"event"`
 		Source string   `json:"source"`
@@ -37,7 +62,7 @@ func writeEvent(w io.Writer, ev *pgm.Event) error {
 	}{Event: ev.Kind.String(), Source: ev.Source.String()}
 	switch ev.Kind {
 	case pgm.EventLoss:
-		line.First, line.Last, line.Cause = &ev.First, &ev.Last, ev.Cause.String()
+		line.First, line.Last, line.Cause = &ev.First, &ev.Last, causeText(ev.Cause)
 	case pgm.EventJoin:
 		line.First = &ev.First
 	case pgm.EventReset:

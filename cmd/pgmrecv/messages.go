@@ -10,7 +10,7 @@ import (
 // messages prints each message.
 type messages struct {
 	out   *bufio.Writer
-	print func(b []byte, ev *pgm.Event) []byte
+	print func(b []byte, ev *event) []byte
 	line  []byte
 	n     uint64
 	bytes int64
@@ -21,21 +21,29 @@ func newMessages(o *options, out *bufio.Writer) *messages {
 	switch {
 	case o.raw:
 		m.print = nil
+	case o.JSON && o.ZMQ:
+		m.print = appendFrames
 	case o.JSON:
 		m.print = appendMessage
 	}
 	return m
 }
 
-func (m *messages) take(ev *pgm.Event) error {
+func (m *messages) take(ev *event) error {
 	if ev.Kind != pgm.EventMessage {
 		return nil
 	}
 	m.n++
-	m.bytes += int64(len(ev.Data))
+	for _, f := range ev.frames {
+		m.bytes += int64(len(f))
+	}
 	if m.print == nil {
-		_, err := m.out.Write(ev.Data)
-		return err
+		for _, f := range ev.frames {
+			if _, err := m.out.Write(f); err != nil {
+				return err
+			}
+		}
+		return nil
 	}
 	m.line = m.print(m.line[:0], ev)
 	_, err := m.out.Write(m.line)
@@ -46,6 +54,12 @@ func (m *messages) count() uint64            { return m.n }
 func (m *messages) progress() (int64, int64) { return m.bytes, 0 }
 func (m *messages) close() error             { return nil }
 
-func appendText(b []byte, ev *pgm.Event) []byte {
-	return append(cli.AppendText(b, ev.Data), '\n')
+func appendText(b []byte, ev *event) []byte {
+	for i, f := range ev.frames {
+		if i > 0 {
+			b = append(b, '\t')
+		}
+		b = cli.AppendText(b, f)
+	}
+	return append(b, '\n')
 }

@@ -20,6 +20,10 @@ it has what --count asks for, after --timeout, or when interrupted.
   pgmrecv                                     on this machine only
   pgmrecv -n "eth0;239.192.0.1"               on the network of eth0
   pgmrecv -n "eth0;239.192.0.1" -o incoming --count 1
+  pgmrecv -n "epgm://eth0;239.192.0.1:5555" --subscribe EUR --subscribe USD
+
+With --zmq, or an endpoint, it receives what PUB sockets of ZeroMQ, or pgmsend
+with the same, publish. It prints the frames of a message with a tab between.
 
 Exit code: 0 complete, 1 error, 2 usage, 3 something was lost for good.
 `
@@ -27,6 +31,7 @@ Exit code: 0 complete, 1 error, 2 usage, 3 something was lost for good.
 // options are what the command line asks for.
 type options struct {
 	*cli.Flags
+	topics  []string
 	join    bool
 	raw     bool
 	output  string
@@ -43,6 +48,7 @@ func parse(args []string, stdout io.Writer) (o *options, done bool, err error) {
 	f.Window = 64 << 20
 	f.Var(&f.Window, "window", "memory for data that waits for a repair")
 	f.StringVarP(&o.output, "output", "o", "", "receive files into the directory `DIR`")
+	f.StringArrayVar(&o.topics, "subscribe", nil, "with --zmq: take messages that begin with `PREFIX`; may be\nrepeated (default all)")
 	f.Uint64Var(&o.count, "count", 0, "end after `N` messages, or N files with -o")
 	f.Var(&o.timeout, "timeout", "end after this time")
 	f.BoolVarP(&o.join, "join", "j", false, "ask also for what was sent before this start (default with -o)")
@@ -60,10 +66,15 @@ func parse(args []string, stdout io.Writer) (o *options, done bool, err error) {
 		return o, false, cli.Usagef("--raw and --json contradict each other")
 	case o.raw && o.output != "":
 		return o, false, cli.Usagef("--raw and --output contradict each other")
+	case f.ZMQ && f.Changed("output"):
+		return o, false, cli.Usagef("--output and --zmq contradict each other")
 	case f.Changed("output") && o.output == "":
 		return o, false, cli.Usagef("--output is empty: want a directory")
 	case f.Changed("count") && o.count == 0:
 		return o, false, cli.Usagef("--count is 0: want at least 1")
+	}
+	if err := f.NeedZMQ("subscribe"); err != nil {
+		return o, false, err
 	}
 	if !f.Changed("join") {
 		o.join = o.output != "" // half a file is no use

@@ -12,7 +12,6 @@ import (
 
 	"github.com/gopgm/gopgm/internal/cli"
 	"github.com/gopgm/gopgm/pgm"
-	"github.com/gopgm/gopgm/pgmnet"
 )
 
 // tick is how long the loop waits, at most, before it looks at signals and the
@@ -25,7 +24,7 @@ const (
 // receiver is one run of the tool.
 type receiver struct {
 	o        *options
-	rcv      *pgmnet.Receiver
+	src      source
 	sink     sink
 	out      *bufio.Writer
 	stderr   io.Writer
@@ -59,10 +58,10 @@ func receive(o *options, stdout, stderr io.Writer) (err error) {
 	// Closed first and last, for whatever happens: it removes temporary files.
 	defer r.sink.close()
 
-	if r.rcv, err = pgmnet.NewReceiver(o.socket(), o.receiver()); err != nil {
+	if r.src, err = newSource(o); err != nil {
 		return err
 	}
-	defer r.rcv.Close()
+	defer r.src.Close()
 	r.log.Info("receiving", "network", o.Config.Network.String(), "port", o.Config.Port, "service", o.Service)
 	if !o.Quiet && !o.JSON && (o.output != "" || !cli.IsTerminal(stdout)) {
 		r.bar = cli.NewProgress(stderr)
@@ -86,13 +85,13 @@ func (r *receiver) loop(ctx context.Context) error {
 		if n%busyTick == 0 && r.tick(ctx) {
 			return nil
 		}
-		ev, ok, err := r.rcv.TryRecv()
-		if err == nil && !ok {
+		ev, err := r.src.next(false)
+		if err == nil && ev == nil {
 			// Idle: show what there is, then wait.
 			if err := r.idle(); err != nil {
 				return err
 			}
-			ev, err = r.rcv.Recv()
+			ev, err = r.src.next(true)
 		}
 		if errors.Is(err, os.ErrDeadlineExceeded) {
 			n = -1 // tick
@@ -101,7 +100,7 @@ func (r *receiver) loop(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if err := r.take(&ev); err != nil {
+		if err := r.take(ev); err != nil {
 			return err
 		}
 	}
@@ -120,7 +119,7 @@ func (r *receiver) tick(ctx context.Context) (stop bool) {
 		return true
 	}
 	if r.bar.Due(now) {
-		s := r.rcv.Stats()
+		s := r.src.Stats()
 		done, total := r.sink.progress()
 		r.bar.Show(now, done, total, fmt.Sprintf("%d repaired, %d lost", s.Repairs, s.Lost))
 	}
@@ -128,7 +127,7 @@ func (r *receiver) tick(ctx context.Context) (stop bool) {
 	if !r.deadline.IsZero() && r.deadline.Before(wake) {
 		wake = r.deadline
 	}
-	r.rcv.SetDeadline(wake)
+	r.src.SetDeadline(wake)
 	return false
 }
 
@@ -149,7 +148,7 @@ func (r *receiver) idle() error {
 func (r *receiver) complete() bool { return r.o.count > 0 && r.sink.count() >= r.o.count }
 
 // take takes in an event.
-func (r *receiver) take(ev *pgm.Event) error {
+func (r *receiver) take(ev *event) error {
 	switch ev.Kind {
 	case pgm.EventMessage:
 		if r.first.IsZero() {
@@ -167,17 +166,25 @@ func (r *receiver) take(ev *pgm.Event) error {
 }
 
 // report tells about an event other than a message.
-func (r *receiver) report(ev *pgm.Event) error {
+func (r *receiver) report(ev *event) error {
 	switch {
 	case r.o.JSON:
 		return writeEvent(r.out, ev)
 	case ev.Kind == pgm.EventLoss:
 		n := uint64(ev.Last.Sub(ev.First)) + 1
-		r.note("lost %s from %v, from number %d on: %v", cli.Plural(n, "packet"), ev.Source, ev.First, ev.Cause)
+		r.note("lost %s from %v, from number %d on: %s", r.losses(n), ev.Source, ev.First, causeText(ev.Cause))
 	default:
 		r.log.Info(ev.Kind.String(), "source", ev.Source.String(), "number", uint32(ev.First))
 	}
 	return nil
+}
+
+// losses says what so many lost packets are the loss of.
+func (r *receiver) losses(packets uint64) string {
+	if r.o.ZMQ {
+		return "what was in " + cli.Plural(packets, "packet")
+	}
+	return cli.Plural(packets, "packet")
 }
 
 // note prints a line for people.

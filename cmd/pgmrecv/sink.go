@@ -1,13 +1,9 @@
 package main
 
-import (
-	"github.com/gopgm/gopgm/pgm"
-)
-
 // A sink does something with what is received.
 type sink interface {
 	// take takes in the next event.
-	take(ev *pgm.Event) error
+	take(ev *event) error
 
 	// count returns how many of what --count counts there are.
 	count() uint64

@@ -22,7 +22,7 @@ type summary struct {
 }
 
 func (r *receiver) summarize() error {
-	stats := r.rcv.Stats()
+	stats := r.src.Stats()
 	active := r.last.Sub(r.first)
 	s := summary{
 		Event:    "summary",
@@ -60,7 +60,7 @@ func (r *receiver) verdict() error {
 		return &cli.LossError{Err: fmt.Errorf("%s lost for good, and %s with them",
 			cli.Plural(r.lost, "packet"), cli.Plural(f.lost, "file"))}
 	case r.lost > 0:
-		return &cli.LossError{Err: fmt.Errorf("%s lost for good", cli.Plural(r.lost, "packet"))}
+		return &cli.LossError{Err: fmt.Errorf("%s lost for good", r.losses(r.lost))}
 	case f != nil && f.failed > 0:
 		return fmt.Errorf("%s not received", cli.Plural(f.failed, "file"))
 	case r.o.count > 0 && !r.complete():

@@ -114,7 +114,7 @@ func (s *sender) file(cutter *filecast.Cutter, in input) error {
 			break
 		}
 		if err := s.queue(msg); err != nil {
-			s.src.TrySend(cutter.Abort(err)) // if it fails, the end of the session tells as much
+			s.src.Queue(cutter.Abort(err)) // if it fails, the end of the session tells as much
 			return err
 		}
 		s.done += int64(len(msg))

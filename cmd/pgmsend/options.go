@@ -19,6 +19,10 @@ members of a multicast group: to pgmrecv, or to any other PGM receiver.
   pgmsend hello                               on this machine only
   pgmsend -n "eth0;239.192.0.1" hello         on the network of eth0
   pgmsend -n "eth0;239.192.0.1" -r 500Mb/s --file big.iso --file docs
+  pgmsend -n "epgm://eth0;239.192.0.1:5555" --topic EUR 1.0831
+
+With --zmq, or an endpoint, SUB sockets of ZeroMQ are members too. A message is
+one frame, in which the topic comes first, or with --topic two: topic, MESSAGE.
 
 Exit code: 0 complete, 1 error, 2 usage.
 `
@@ -33,6 +37,7 @@ type options struct {
 	*cli.Flags
 	rate   cli.Rate
 	paths  []string
+	topic  string
 	linger cli.Duration
 }
 
@@ -44,6 +49,7 @@ func parse(args []string, stdout io.Writer) (o *options, done bool, err error) {
 	f.Window = 64 << 20
 	f.Var(&f.Window, "window", "memory for what was sent and can be repaired")
 	f.StringArrayVarP(&o.paths, "file", "f", nil, "send the file or the directory's files at `PATH`; may be repeated")
+	f.StringVarP(&o.topic, "topic", "t", "", "with --zmq: make `TOPIC` the first frame of each message")
 	o.linger = cli.Duration(2 * time.Second)
 	f.Var(&o.linger, "linger", "how long to stay for repairs after the last data or request")
 	f.AddOutput()
@@ -52,6 +58,12 @@ func parse(args []string, stdout io.Writer) (o *options, done bool, err error) {
 	}
 	if len(o.paths) > 0 && f.NArg() > 0 {
 		return o, false, cli.Usagef("both --file and a message (%q): want one of them", f.Arg(0))
+	}
+	if f.ZMQ && len(o.paths) > 0 {
+		return o, false, cli.Usagef("--file and --zmq contradict each other")
+	}
+	if err := f.NeedZMQ("topic"); err != nil {
+		return o, false, err
 	}
 	if i := o.Config.Interface; !f.Changed("tpdu") && i != nil && i.MTU > 0 {
 		f.TPDU = min(f.TPDU, i.MTU)

@@ -27,11 +27,19 @@ func TestUsage(t *testing.T) {
 		{[]string{"-p", "0"}, 2, `pgmsend: invalid argument "0" for "-p, --port" flag: want a port from 1 to 65535` + hint},
 		{[]string{"-q", "-v"}, 2, "pgmsend: --quiet and --verbose contradict each other" + hint},
 		{[]string{"--file", "a", "hello"}, 2, `pgmsend: both --file and a message ("hello"): want one of them` + hint},
+		{[]string{"--zmq", "--file", "a"}, 2, "pgmsend: --file and --zmq contradict each other" + hint},
+		{[]string{"--topic", "a", "hello"}, 2, "pgmsend: --topic needs --zmq, or an endpoint as --network" + hint},
+		{[]string{"--zmq", "-s", "7501", "hello"}, 2, "pgmsend: --service and --zmq contradict each other: ZeroMQ has one port, --port" + hint},
+		{[]string{"-n", "epgm://127.0.0.1;239.192.0.1:5555", "-p", "5556", "hello"}, 2, "pgmsend: --port and the port of epgm://127.0.0.1;239.192.0.1:5555 contradict each other" + hint},
+		{[]string{"-n", "epgm://127.0.0.1;239.192.0.1:5555", "--zmq=false"}, 2, "pgmsend: --zmq=false and epgm://127.0.0.1;239.192.0.1:5555 contradict each other" + hint},
+		{[]string{"-n", "epgm://127.0.0.1;239.192.0.1", "hello"}, 2, `pgmsend: endpoint "epgm://127.0.0.1;239.192.0.1": no port: want epgm://IFACE;GROUP:PORT` + hint},
+		{[]string{"-n", "tcp://127.0.0.1:5555", "hello"}, 2, `pgmsend: endpoint "tcp://127.0.0.1:5555": want epgm://IFACE;GROUP:PORT` + hint},
 		{[]string{"-n", "nosuch0;239.192.0.1", "hello"}, 2, `pgmsend: network "nosuch0;239.192.0.1": no interface is named nosuch0: there are `},
 		{[]string{"-n", "192.0.2.99;239.192.0.1", "hello"}, 2, `no interface has the address 192.0.2.99`},
 		{[]string{"-n", ";10.0.0.1", "hello"}, 2, `pgmsend: network ";10.0.0.1": 10.0.0.1 is not a multicast group`},
 		{[]string{"-n", ";everyone", "hello"}, 2, `group "everyone" is not an IP address`},
 		{[]string{"-p", "42099", "--window", "64KiB", strings.Repeat("a", 33000)}, 1, "pgmsend: message 1 is too long: it has to be smaller than 32KiB, half the --window\n"},
+		{[]string{"--zmq", "-p", "42098", "--window", "64KiB", strings.Repeat("a", 33000)}, 1, "pgmsend: message 1 is too long: it has to be smaller than 32KiB, half the --window\n"},
 		{[]string{"--file", "missing"}, 1, "pgmsend: stat missing: no such file or directory\n"},
 	} {
 		var stdout, stderr strings.Builder
@@ -84,5 +92,25 @@ func TestSourceConfig(t *testing.T) {
 	}
 	if c := o.source(); c.MaxTPDU != 1472 || c.Rate != 0 || !o.Config.Loop || !o.Config.Addr.IsLoopback() {
 		t.Errorf("default configuration is %+v, %+v", c, o.Config)
+	}
+}
+
+func TestEndpoint(t *testing.T) {
+	for _, tt := range []struct {
+		args []string
+		zmq  bool
+		port uint16
+	}{
+		{[]string{"-n", "epgm://127.0.0.1;239.192.0.1:5555"}, true, 5555},
+		{[]string{"--zmq", "-p", "5556"}, true, 5556},
+		{[]string{"-z"}, true, 3055},
+	} {
+		o, _, err := parse(tt.args, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c := o.source(); o.ZMQ != tt.zmq || o.Config.Port != tt.port || c.Port != tt.port || o.Config.Network.Send.String() != "239.192.0.1" {
+			t.Errorf("%q: zmq %v, port %d, service %d, network %v", tt.args, o.ZMQ, o.Config.Port, c.Port, o.Config.Network)
+		}
 	}
 }

@@ -40,7 +40,7 @@ var errInterrupted = errors.New("interrupted")
 type sender struct {
 	o      *options
 	ctx    context.Context
-	src    *pgmnet.Source
+	src    source
 	out    *bufio.Writer
 	stderr io.Writer
 	log    *slog.Logger
@@ -62,10 +62,14 @@ func send(o *options, stdin io.Reader, stdout, stderr io.Writer) error {
 		return err
 	}
 	s := &sender{o: o, ctx: ctx, out: bufio.NewWriter(stdout), stderr: stderr, log: o.SetLogger(stderr)}
-	if s.src, err = pgmnet.NewSource(o.Config, o.source()); err != nil {
+	if s.src, err = newSource(o); err != nil {
 		return err
 	}
-	s.log.Info("sending", "network", o.Config.Network.String(), "port", o.Config.Port, "service", o.Service, "session", s.src.TSI().String())
+	about := []any{"network", o.Config.Network.String(), "port", o.Config.Port, "service", o.Service}
+	if src, ok := s.src.(*pgmnet.Source); ok {
+		about = append(about, "session", src.TSI().String())
+	}
+	s.log.Info("sending", about...)
 	if !o.Quiet && !o.JSON && (len(inputs) > 0 || o.NArg() == 0 && !cli.IsTerminal(stdin)) {
 		s.bar = cli.NewProgress(stderr)
 	}

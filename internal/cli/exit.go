@@ -55,7 +55,7 @@ func Report(w io.Writer, name string, err error) int {
 // say nothing to the user of a tool.
 func Line(err error) string {
 	s := strings.Join(strings.Fields(err.Error()), " ")
-	for _, prefix := range []string{"pgmnet: ", "pgm: ", "bad configuration: ", "filecast: "} {
+	for _, prefix := range []string{"pubsub: ", "pgmnet: ", "pgm: ", "bad configuration: ", "filecast: "} {
 		s = strings.TrimPrefix(s, prefix)
 	}
 	return s

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/gopgm/gopgm/pgmnet"
+	"github.com/gopgm/gopgm/pubsub"
 )
 
 // Flags are those every tool has.
@@ -20,6 +21,7 @@ type Flags struct {
 	Service uint16
 	TPDU    int // bytes of an IP packet; 0: what fits the interface
 	Window  Size
+	ZMQ     bool // messages are framed as those of ZeroMQ
 	JSON    bool
 	Quiet   bool
 	Verbose bool
@@ -44,10 +46,11 @@ func NewFlags(name, usage string) *Flags {
 	f.SetOutput(io.Discard) // errors are printed once, by Report
 	f.Usage = func() {}
 	f.SortFlags = false
-	f.StringVarP(&f.network, "network", "n", "", "interface, by name or address or empty, and groups;\nwithout -n nothing leaves this machine: `IFACE;GROUP[,GROUP]`")
+	f.StringVarP(&f.network, "network", "n", "", "interface, by name or address or empty, and groups,\nor an endpoint of ZeroMQ, epgm://IFACE;GROUP:PORT;\nwithout -n nothing leaves this machine: `IFACE;GROUP[,GROUP]`")
 	f.Service, f.Config.Port = 7500, pgmnet.DefaultPort
 	f.VarP((*port)(&f.Service), "service", "s", "data-destination port")
-	f.VarP((*port)(&f.Config.Port), "port", "p", "UDP encapsulation port")
+	f.VarP((*port)(&f.Config.Port), "port", "p", "UDP encapsulation port; with --zmq the service too")
+	f.BoolVarP(&f.ZMQ, "zmq", "z", false, "publish or subscribe, also to PUB and SUB sockets of ZeroMQ")
 	f.BoolVarP(&f.Config.Loop, "loop", "l", false, "also reach receivers on this machine")
 	f.BoolVarP(&f.list, "list", "i", false, "list the network interfaces and exit")
 	return f
@@ -91,6 +94,10 @@ func (f *Flags) check() (err error) {
 		return Usagef("--tpdu is %d: want %d to %d bytes", f.TPDU, minPacket, maxPacket)
 	case f.Changed("window") && (f.Window < minWindow || f.Window > maxWindow):
 		return Usagef("--window is %v: want %v to %v", f.Window, Size(minWindow), Size(maxWindow))
+	case f.Changed("network") && strings.Contains(f.network, "://"):
+		return f.endpoint()
+	case f.ZMQ && f.Changed("service"):
+		return Usagef("--service and --zmq contradict each other: ZeroMQ has one port, --port")
 	case f.Changed("network"):
 		f.Config.Network, err = pgmnet.ParseNetwork(f.network)
 	default:
@@ -102,6 +109,37 @@ func (f *Flags) check() (err error) {
 	}
 	if err != nil {
 		return &UsageError{err}
+	}
+	if f.ZMQ {
+		f.Service = f.Config.Port
+	}
+	return nil
+}
+
+// endpoint takes the network and both ports from an endpoint of ZeroMQ.
+func (f *Flags) endpoint() (err error) {
+	for _, flag := range []string{"port", "service"} {
+		if f.Changed(flag) {
+			return Usagef("--%s and the port of %s contradict each other", flag, f.network)
+		}
+	}
+	if f.Changed("zmq") && !f.ZMQ {
+		return Usagef("--zmq=false and %s contradict each other", f.network)
+	}
+	f.ZMQ = true
+	if f.Config.Network, f.Config.Port, err = pubsub.ParseEndpoint(f.network); err != nil {
+		return &UsageError{err}
+	}
+	f.Service = f.Config.Port
+	return nil
+}
+
+// NeedZMQ refuses the named flags where messages are not framed.
+func (f *Flags) NeedZMQ(flags ...string) error {
+	for _, flag := range flags {
+		if !f.ZMQ && f.Changed(flag) {
+			return Usagef("--%s needs --zmq, or an endpoint as --network", flag)
+		}
 	}
 	return nil
 }
