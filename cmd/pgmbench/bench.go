@@ -35,6 +35,8 @@ type bench struct {
 	hosts
 	openPGM   string // OpenPGM's program
 	noOpenPGM error  // why there is none
+	zmq       string // libzmq's program
+	noZMQ     error  // why there is none
 }
 
 // benchmark measures what the options ask for and prints it.
@@ -63,6 +65,7 @@ func benchmark(o *options, stdout, stderr io.Writer) (err error) {
 	}
 	defer os.RemoveAll(dir)
 	b.openPGM, b.noOpenPGM = interop.OpenPGM.Build(dir)
+	b.zmq, b.noZMQ = interop.ZeroMQBench.Build(dir)
 
 	r := &report{Machine: describeMachine(), Tables: b.tables()}
 	if !b.json {
@@ -113,6 +116,14 @@ func (b *bench) tables() (ts []*table) {
 			ts = append(ts, b.roundTrips(kind))
 		}
 	}
+	if b.wants("pubsub-throughput") {
+		ts = append(ts, b.pubThroughput())
+	}
+	for _, kind := range []string{"spin", "blocking"} {
+		if b.wants("pubsub-" + kind) {
+			ts = append(ts, b.pubRoundTrips(kind))
+		}
+	}
 	return ts
 }
 
@@ -128,6 +139,7 @@ func (b *bench) throughput(size int) *table {
 	}
 	return &table{
 		Kind: "throughput",
+		Peer: openPGMName,
 		Size: size,
 		Rows: []*row{
 			{Name: rawName, run: pair("raw-", true), Open: true},
@@ -138,26 +150,28 @@ func (b *bench) throughput(size int) *table {
 	}
 }
 
+// trips returns what measures round trips between two roles.
+func (b *bench) trips(kind, prefix string) func(context.Context) (measured, error) {
+	return func(ctx context.Context) (measured, error) {
+		ping := b.task(kind, prefix+"ping", networkPing, tripSize, false)
+		pong := b.task(kind, prefix+"pong", networkPong, tripSize, false)
+		ping.Spin, pong.Spin = kind == "spin", kind == "spin"
+		return b.pair(ctx, pong, ping)
+	}
+}
+
 // roundTrips returns the table of round trips, spinning or blocking.
 func (b *bench) roundTrips(kind string) *table {
-	spin := kind == "spin"
-	pair := func(prefix string) func(context.Context) (measured, error) {
-		return func(ctx context.Context) (measured, error) {
-			ping := b.task(kind, prefix+"ping", networkPing, tripSize, false)
-			pong := b.task(kind, prefix+"pong", networkPong, tripSize, false)
-			ping.Spin, pong.Spin = spin, spin
-			return b.pair(ctx, pong, ping)
-		}
-	}
 	return &table{
 		Kind: kind,
+		Peer: openPGMName,
 		Size: tripSize,
 		Rows: []*row{
-			{Name: "raw UDP", run: pair("raw-")},
+			{Name: "raw UDP", run: b.trips(kind, "raw-")},
 			b.openPGMRow(func(ctx context.Context) (measured, error) {
-				return b.openPGMTrips(ctx, spin, time.Duration(b.duration))
+				return b.openPGMTrips(ctx, kind == "spin", time.Duration(b.duration))
 			}),
-			{Name: ownName, run: pair("")},
+			{Name: ownName, run: b.trips(kind, "")},
 		},
 	}
 }

@@ -31,8 +31,8 @@ func TestQuick(t *testing.T) {
 	if err := json.Unmarshal(out, &r); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
-	if len(r.Tables) != 3 {
-		t.Fatalf("%d tables, want 3", len(r.Tables))
+	if len(r.Tables) != 6 {
+		t.Fatalf("%d tables, want 6", len(r.Tables))
 	}
 	own := r.Tables[0].Rows[len(r.Tables[0].Rows)-1]
 	if src, rcv := own.Rounds[0].Send.Source, own.Rounds[0].Receive.Receiver; src == nil || rcv == nil ||

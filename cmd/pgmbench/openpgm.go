@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"os/exec"
 	"strconv"
 	"time"
 
@@ -18,9 +19,14 @@ const (
 
 // openPGMRow returns OpenPGM's row.
 func (b *bench) openPGMRow(run func(context.Context) (measured, error)) *row {
-	r := &row{Name: openPGMName, run: run}
-	if b.noOpenPGM != nil {
-		r.Absent, r.run = cli.Line(b.noOpenPGM), nil
+	return peerRow(openPGMName, b.noOpenPGM, run)
+}
+
+// peerRow returns the row of another stack, if it is there.
+func peerRow(name string, absent error, run func(context.Context) (measured, error)) *row {
+	r := &row{Name: name, run: run}
+	if absent != nil {
+		r.Absent, r.run = cli.Line(absent), nil
 	}
 	return r
 }
@@ -53,16 +59,21 @@ func (b *bench) openPGMTrips(ctx context.Context, spin bool, d time.Duration) (m
 
 // openPGMPair runs two of OpenPGM's roles.
 func (b *bench) openPGMPair(ctx context.Context, receive, send string, size, count int, more ...string) (m measured, err error) {
+	args := append([]string{"--network", networkThere, "--size", strconv.Itoa(size), "--count", strconv.Itoa(count), "--idle", "0.5"}, more...)
+	return b.peers(ctx,
+		b.command(receiving, b.openPGM, append([]string{receive}, args...)...),
+		b.command(sending, b.openPGM, append([]string{send}, args...)...))
+}
+
+// peers runs two peers of another stack, the receiving one first.
+func (b *bench) peers(ctx context.Context, to, from *exec.Cmd) (m measured, err error) {
 	ctx, cancel := context.WithTimeout(ctx, time.Duration(b.duration)+3*patience)
 	defer cancel()
-	args := append([]string{"--network", networkThere, "--size", strconv.Itoa(size), "--count", strconv.Itoa(count), "--idle", "0.5"}, more...)
-	to := b.command(receiving, b.openPGM, append([]string{receive}, args...)...)
 	receiver, err := interop.Start(to)
 	if err != nil {
 		return m, err
 	}
 	defer killWith(ctx, to)()
-	from := b.command(sending, b.openPGM, append([]string{send}, args...)...)
 	sender, err := interop.Start(from)
 	if err != nil {
 		receiver.Kill()

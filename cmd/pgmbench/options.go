@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -15,11 +16,12 @@ const usage = `
 Usage: pgmbench [flags]
 
 Measures throughput and round trips of this stack beside raw UDP multicast and
-OpenPGM, in turn, between two hosts that are network namespaces of this machine.
-Only the ratios of one run mean something: absolute figures are the machine's.
+OpenPGM, and of its pub/sub beside libzmq, in turn, between two hosts that are
+network namespaces of this machine. Only the ratios of one run mean something:
+absolute figures are the machine's.
 
-It needs Linux, root and iproute2, and for OpenPGM gcc, pkg-config and
-libpgm-dev; nothing leaves the machine.
+It needs Linux, root and iproute2, and for the others gcc, pkg-config,
+libpgm-dev and libzmq3-dev; nothing leaves the machine.
 
 Exit code: 0 measured, 1 error, 2 usage.
 `
@@ -30,6 +32,11 @@ const (
 	minSize = 8
 	maxSize = 1400
 )
+
+// kinds are the kinds of measurements.
+var kinds = []string{"throughput", "spin", "blocking", "pubsub-throughput", "pubsub-spin", "pubsub-blocking"}
+
+const allKinds = "throughput, spin, blocking, or these with pubsub- before, or pubsub"
 
 // options are what the command line asks for.
 type options struct {
@@ -55,7 +62,7 @@ func parse(args []string, stdout io.Writer) (o *options, done bool, err error) {
 	f.VarP(&o.duration, "duration", "d", "how long one measurement takes")
 	f.Var(&o.window, "window", "windows of this stack, at both ends; 100 ms of the rate have to fit")
 	quick := f.Bool("quick", false, "one short round of each, to see that all runs")
-	f.StringSliceVar(&o.only, "only", nil, "measure `KIND`: throughput, spin or blocking; may be repeated")
+	f.StringSliceVar(&o.only, "only", nil, "measure `KIND`: "+allKinds+"; may be repeated")
 	unpinned := f.Bool("no-pin", false, "let the system choose the cores, not core 0 to send and core 1 to receive")
 	f.StringVar(&o.profiles, "cpuprofile", "", "write CPU profiles of this stack to files in `DIR`")
 	f.BoolVar(&o.json, "json", false, "print all figures as one JSON object")
@@ -104,8 +111,8 @@ func (o *options) check(rest []string) error {
 		}
 	}
 	for _, kind := range o.only {
-		if kind != "throughput" && kind != "spin" && kind != "blocking" {
-			return cli.Usagef("--only is %q: want throughput, spin or blocking", kind)
+		if !slices.Contains(kinds, kind) && kind != "pubsub" {
+			return cli.Usagef("--only is %q: want %s", kind, allKinds)
 		}
 	}
 	return nil
@@ -114,7 +121,7 @@ func (o *options) check(rest []string) error {
 // wants reports whether a kind of measurement is asked for.
 func (o *options) wants(kind string) bool {
 	for _, k := range o.only {
-		if k == kind {
+		if k == kind || k == "pubsub" && strings.HasPrefix(kind, "pubsub-") {
 			return true
 		}
 	}

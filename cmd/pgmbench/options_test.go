@@ -41,7 +41,7 @@ func TestParseRefuses(t *testing.T) {
 		"--size 1401":      "--size is 1401",
 		"--rounds 0":       "--rounds is 0",
 		"--duration 1ms":   "--duration is 1ms",
-		"--only bandwidth": `--only is "bandwidth"`,
+		"--only bandwidth": `--only is "bandwidth": want throughput, spin,`,
 		"fast":             `unexpected argument "fast"`,
 		"--fast":           "unknown flag",
 	} {
@@ -62,7 +62,11 @@ func TestHelp(t *testing.T) {
 
 func TestWants(t *testing.T) {
 	o, _, err := parse([]string{"--only", "spin"}, io.Discard)
-	if err != nil || o.wants("throughput") || !o.wants("spin") {
+	if err != nil || o.wants("throughput") || !o.wants("spin") || o.wants("pubsub-spin") {
 		t.Errorf("--only spin: %+v, %v", o, err)
+	}
+	o, _, err = parse([]string{"--only", "pubsub"}, io.Discard)
+	if err != nil || o.wants("spin") || !o.wants("pubsub-spin") {
+		t.Errorf("--only pubsub: %+v, %v", o, err)
 	}
 }

@@ -19,7 +19,7 @@ import (
 // that pgmnet asks for by default; TestQuick compares.
 const (
 	rawPort        = pgmnet.DefaultPort
-	rawReadBuffer  = 8 << 20
+	rawReadBuffer  = 32 << 20
 	rawWriteBuffer = 4 << 20
 
 	// rawQuiet is the silence that ends a measurement.
@@ -131,22 +131,22 @@ func rawSend(t *task, ready func()) (r result, err error) {
 	if err != nil {
 		return r, err
 	}
-	s, run := rawSender(&n), 1
+	s, run, pack := rawSender(&n), 1, max(t.Pack, 1)
 	if t.Batch {
-		run = min(rawRunPackets, rawRunBytes/t.Size)
-		s.set(unix.IPPROTO_UDP, unix.UDP_SEGMENT, t.Size)
+		run = min(rawRunPackets, rawRunBytes/(pack*t.Size))
+		s.set(unix.IPPROTO_UDP, unix.UDP_SEGMENT, pack*t.Size)
 	}
 	if s.err != nil {
 		return r, s.err
 	}
 	ready()
-	buf := make([]byte, run*t.Size)
+	buf := make([]byte, run*pack*t.Size)
 	start := time.Now()
 	for time.Since(start) < t.Duration {
 		if err := s.send(buf, false); err != nil {
 			return r, err
 		}
-		r.Messages += uint64(run)
+		r.Messages += uint64(run * pack)
 	}
 	r.Seconds = time.Since(start).Seconds()
 	return r, nil

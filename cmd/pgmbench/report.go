@@ -25,12 +25,17 @@ func (r *report) print(w io.Writer) error {
 
 func (t *table) print(w io.Writer) {
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	if t.Kind == "throughput" {
-		fmt.Fprintf(w, "\nThroughput, messages of %d B\n", t.Size)
-		fmt.Fprintln(tw, "\tmessages/s\tGb/s\tcores tx, rx\t× raw\t× OpenPGM\tarrived")
+	kind, pub := strings.CutPrefix(t.Kind, "pubsub-")
+	what := ""
+	if pub {
+		what = "Pub/sub: "
+	}
+	if t.throughput() {
+		fmt.Fprintf(w, "\n%sThroughput, messages of %d B\n", what, t.Size)
+		fmt.Fprintf(tw, "\tmessages/s\tGb/s\tcores tx, rx\t× raw\t× %s\tarrived\n", t.Peer)
 	} else {
-		fmt.Fprintf(w, "\nRound trip, %s, %d B\n", t.Kind, t.Size)
-		fmt.Fprintln(tw, "\tp50 µs\tp99\tp99.9\t× raw\t× OpenPGM")
+		fmt.Fprintf(w, "\n%sRound trip, %s, %d B\n", what, kind, t.Size)
+		fmt.Fprintf(tw, "\tp50 µs\tp99\tp99.9\t× raw\t× %s\n", t.Peer)
 	}
 	for _, r := range t.Rows {
 		fmt.Fprintln(tw, strings.Join(append([]string{r.Name}, t.cells(r)...), "\t"))
@@ -51,8 +56,8 @@ func (t *table) cells(r *row) []string {
 	if r.Figure.Median == 0 {
 		return []string{"failed"}
 	}
-	times := []string{r.TimesRaw.ratio(), r.TimesOpenPGM.ratio()}
-	if t.Kind != "throughput" {
+	times := []string{r.TimesRaw.ratio(), r.TimesPeer.ratio()}
+	if !t.throughput() {
 		p99 := r.median(func(m *measured) float64 { return m.Send.P99 })
 		p999 := r.median(func(m *measured) float64 { return m.Send.P999 })
 		return append([]string{r.Figure.format(micros), micros(p99), micros(p999)}, times...)
@@ -118,10 +123,10 @@ func (t *table) notes(r *row) (notes []string) {
 			notes = append(notes, fmt.Sprintf("round %d lost %d messages: %v", i+1, m.Receive.Lost, m.Receive.Causes))
 		}
 	}
-	if n := len(r.Rounds); n > 0 && r.Name == ownName {
+	if n := len(r.Rounds); n > 0 && (r.Name == ownName || r.Name == pubName) {
 		// Of the round in the middle: sums over rounds would hide their differences.
 		if m := t.middle(r); m.Send.Source != nil {
-			notes = append(notes, m.ownNotes(t.Kind == "throughput")...)
+			notes = append(notes, m.ownNotes(t.throughput())...)
 		}
 	}
 	return notes

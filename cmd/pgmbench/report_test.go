@@ -17,7 +17,7 @@ func fixed() *table {
 		}
 		return ms
 	}
-	t := &table{Kind: "throughput", Size: 1000, Rows: []*row{
+	t := &table{Kind: "throughput", Peer: openPGMName, Size: 1000, Rows: []*row{
 		{Name: rawName, Open: true, Rounds: rounds(2_000_000, 1000, 990)},
 		{Name: openPGMName, Absent: "no gcc"},
 		{Name: ownName, Rounds: rounds(1_000_000, 1000, 1000)},
@@ -36,8 +36,8 @@ func TestTable(t *testing.T) {
 	if want := (summary{0.5, 0.5, 0.5}); own.TimesRaw == nil || *own.TimesRaw != want {
 		t.Errorf("of raw %v, want %v", own.TimesRaw, want)
 	}
-	if own.TimesOpenPGM != nil {
-		t.Errorf("of OpenPGM, which was not measured: %v", own.TimesOpenPGM)
+	if own.TimesPeer != nil {
+		t.Errorf("of OpenPGM, which was not measured: %v", own.TimesPeer)
 	}
 	var b strings.Builder
 	if err := (&report{Tables: []*table{tbl}}).print(&b); err != nil {

@@ -26,6 +26,7 @@ type task struct {
 	Duration time.Duration
 	Window   cli.Size
 	Batch    bool // raw UDP: many packets a call
+	Pack     int  // raw UDP: messages a packet, if more than one
 	Spin     bool // poll rather than sleep
 	Profile  string
 }
@@ -56,6 +57,10 @@ var roles = map[string]func(t *task, ready func()) (result, error){
 	"raw-receive": rawReceive,
 	"raw-ping":    rawPing,
 	"raw-pong":    rawPong,
+	"pub-send":    pubSend,
+	"pub-receive": pubReceive,
+	"pub-ping":    pubPing,
+	"pub-pong":    pubPong,
 }
 
 // readyLine is what a role prints when it is ready.

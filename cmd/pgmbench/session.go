@@ -82,9 +82,16 @@ func pgmSend(t *task, ready func()) (r result, err error) {
 	return r, err
 }
 
+// A source is what finish ends.
+type source interface {
+	Send(msg []byte) error
+	Poll(d time.Duration) error
+	Close(linger time.Duration) error
+}
+
 // finish tells the other end that this was all and serves its repairs until it
 // is done: then the parent closes our standard input.
-func finish(src *pgmnet.Source, msg []byte) error {
+func finish(src source, msg []byte) error {
 	binary.BigEndian.PutUint64(msg, endMark)
 	err := src.Send(msg)
 	done := make(chan struct{})

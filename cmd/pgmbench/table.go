@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/gopgm/gopgm/internal/cli"
 )
@@ -12,11 +13,15 @@ const (
 	rawName     = "raw UDP, GSO and GRO"
 	openPGMName = "OpenPGM"
 	ownName     = "gopgm"
+	packedName  = "raw UDP, full packets"
+	zmqName     = "libzmq"
+	pubName     = "gopgm/pubsub"
 )
 
 // A table compares all contenders in one discipline.
 type table struct {
-	Kind string // throughput, spin or blocking
+	Kind string // one of kinds
+	Peer string // the row of another stack that others are compared with too
 	Size int    // of a message, in bytes
 	Rows []*row // the first is what the others are compared with
 }
@@ -31,8 +36,8 @@ type row struct {
 
 	// Messages a second at the receiver, or the median round trip in
 	// microseconds, and what that is of the others' in the same round.
-	Figure                 summary
-	TimesRaw, TimesOpenPGM *summary `json:",omitempty"`
+	Figure              summary
+	TimesRaw, TimesPeer *summary `json:",omitempty"`
 
 	run func(context.Context) (measured, error)
 }
@@ -55,12 +60,15 @@ func (t *table) measure(ctx context.Context) error {
 	return nil
 }
 
+// throughput reports whether the figures are messages a second, not times.
+func (t *table) throughput() bool { return strings.HasSuffix(t.Kind, "throughput") }
+
 // figures returns a row's figure in each round, 0 where it failed.
 func (t *table) figures(r *row) (fs []float64) {
 	for i := range r.Rounds {
 		m := &r.Rounds[i]
 		f := m.Send.P50
-		if t.Kind == "throughput" {
+		if t.throughput() {
 			f = m.rate()
 		}
 		fs = append(fs, f)
@@ -71,10 +79,10 @@ func (t *table) figures(r *row) (fs []float64) {
 // summarize fills in the summaries of all rows.
 func (t *table) summarize() {
 	raw := t.figures(t.Rows[0])
-	var openPGM []float64
+	var peer []float64
 	for _, r := range t.Rows {
-		if r.Name == openPGMName {
-			openPGM = t.figures(r)
+		if r.Name == t.Peer {
+			peer = t.figures(r)
 		}
 	}
 	for _, r := range t.Rows {
@@ -82,7 +90,7 @@ func (t *table) summarize() {
 		if good := positive(fs); len(good) > 0 {
 			r.Figure = summarize(good)
 		}
-		r.TimesRaw, r.TimesOpenPGM = compare(fs, raw), compare(fs, openPGM)
+		r.TimesRaw, r.TimesPeer = compare(fs, raw), compare(fs, peer)
 	}
 }
 

@@ -26,6 +26,8 @@ type Program struct {
 var (
 	OpenPGM = &Program{"OpenPGM 5.3", "openpgm", "openpgm-5.3", "libpgm-dev"}
 	ZeroMQ  = &Program{"libzmq", "zmq", "libzmq", "libzmq3-dev"}
+
+	ZeroMQBench = &Program{"libzmq", "zmqbench", "libzmq", "libzmq3-dev"}
 )
 
 // sources is where the peers are, from the root of the module.
