@@ -101,17 +101,34 @@ func (d *decoder) next() result {
 
 // scan looks for a message that lies wholly in d.data. It returns its length.
 func (d *decoder) scan() (n int, r result) {
+	data, limit := d.data, d.limit
 	for len(d.frames) < maxFrames {
-		head, body, more, ok := parseHeader(d.data[n:])
+		if n+shortHeader <= len(data) && data[n]-1 < longMark-1 { // a short header, by far the most common
+			end, body := n+1+int(data[n]), int(data[n])-1
+			if body > limit {
+				return 0, resultBroken
+			}
+			if end > len(data) {
+				d.frames = d.frames[:0]
+				return 0, resultNone
+			}
+			d.frames = append(d.frames, data[n+shortHeader:end:end])
+			if more := data[n+1]&flagMore != 0; !more {
+				return end, resultMessage
+			}
+			n = end
+			continue
+		}
+		head, body, more, ok := parseHeader(data[n:])
 		if !ok || body > uint64(d.limit) {
 			return 0, resultBroken
 		}
 		end := uint64(n+head) + body
-		if head == 0 || end > uint64(len(d.data)) {
+		if head == 0 || end > uint64(len(data)) {
 			d.frames = d.frames[:0]
 			return 0, resultNone
 		}
-		d.frames = append(d.frames, d.data[n+head:end:end])
+		d.frames = append(d.frames, data[n+head:end:end])
 		n = int(end)
 		if !more {
 			return n, resultMessage

@@ -291,10 +291,13 @@ func (p *Publisher) reserve() {
 
 // frame adds a frame to the message.
 func (p *Publisher) frame(body []byte, more bool) {
-	if head := headerLen(len(body)); len(p.open)-p.n >= head+len(body) {
-		appendHeader(p.open[:p.n], len(body), more)
-		copy(p.open[p.n+head:], body)
-		p.n += head + len(body)
+	if room := p.open[p.n:]; len(body) <= maxShort && len(room) >= shortHeader+len(body) {
+		room[0], room[1] = byte(len(body)+1), 0
+		if more {
+			room[1] = flagMore
+		}
+		copy(room[shortHeader:], body)
+		p.n += shortHeader + len(body)
 		return
 	}
 	var head [longHeader]byte
