@@ -25,7 +25,7 @@ var layers = [][]string{
 	{"pgmnet"},
 	{"pubsub"},
 	{"internal/cli", "internal/filecast", "internal/sim", "internal/lab", "internal/interop", "internal/e2e"},
-	{"cmd"},
+	{"cmd", "examples"},
 }
 
 // pure are the rows whose packages are machines: no clock, no socket, no
@@ -40,8 +40,9 @@ func layer(pkg string) int {
 }
 
 // TestArchitecture holds the import order, and the bans: no init; no goroutine
-// but in a command or a test's helper; no clock but there and in pgmnet; no
-// socket, lock, log or random seed in the machines.
+// but in a command, an example or a test's helper; no clock but there, in pgmnet,
+// and in pubsub, to which users give times of theirs; no socket, lock, log or
+// random seed in the machines.
 func TestArchitecture(t *testing.T) {
 	files := 0
 	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
@@ -94,8 +95,8 @@ func checkFile(t *testing.T, path string) {
 			t.Errorf("%s: %s imports %s", set.Position(imp.Pos()), pkg, name)
 		}
 	}
-	command := strings.HasPrefix(pkg, "cmd/") || slices.Contains([]string{"internal/cli", "internal/lab", "internal/interop"}, pkg)
-	clock := command || pkg == "pgmnet"
+	command := strings.HasPrefix(pkg, "cmd/") || strings.HasPrefix(pkg, "examples/") || slices.Contains([]string{"internal/cli", "internal/lab", "internal/interop"}, pkg)
+	clock := command || pkg == "pgmnet" || pkg == "pubsub"
 	ast.Inspect(f, func(n ast.Node) bool {
 		switch n := n.(type) {
 		case *ast.GoStmt:

@@ -29,6 +29,10 @@ type carrier interface {
 	// can be sent, but no longer than d. It may wake early.
 	wait(d time.Duration, room bool) error
 
+	// fds appends to dst the descriptors that wait watches, that for sending
+	// with Write if full.
+	fds(dst []FD, full bool) []FD
+
 	stats() IOStats
 	close() error
 }

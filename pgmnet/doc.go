@@ -33,7 +33,8 @@
 // So a Source or Receiver must be called often enough. A program that has
 // nothing to send calls [Source.Poll], which answers NAKs meanwhile; one that
 // does not call Recv for long loses what the socket buffer cannot hold, and has
-// to ask for it again. Neither type is safe for concurrent use.
+// to ask for it again. Neither type is safe for concurrent use. For programs that
+// wait in a loop of their own, FDs tells what to watch and Due for how long.
 //
 // # How packets are carried
 //

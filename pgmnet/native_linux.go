@@ -5,9 +5,7 @@ import (
 	"fmt"
 	"math/bits"
 	"net/netip"
-	"syscall"
 	"time"
-	"unsafe"
 
 	"golang.org/x/sys/unix"
 
@@ -103,6 +101,8 @@ func (c *native) read() ([]datagram, error) {
 			c.ready = 1 // the read itself will tell
 		} else if err := c.poll(0, len(c.in)); err != nil {
 			return nil, err
+		} else if c.ready == 0 {
+			c.buf.backlog = false
 		}
 	}
 	for c.ready != 0 {
@@ -120,11 +120,6 @@ func (c *native) drained() bool { return c.ready == 0 && !c.buf.backlog }
 
 func (c *native) wait(d time.Duration, room bool) error {
 	d = min(d, maxSleep)
-	if d > 0 && d < 10*time.Millisecond {
-		// A protocol timer. By default Linux lets a thread sleep 50 µs longer
-		// than asked; the setting is the thread's own, so it is made each time.
-		syscall.RawSyscall(unix.SYS_PRCTL, unix.PR_SET_TIMERSLACK, 1, 0)
-	}
 	c.waits++
 	c.buf.streak = 0
 	if room {
@@ -136,14 +131,12 @@ func (c *native) wait(d time.Duration, room bool) error {
 // poll finds out which sockets can be read, and waits no longer than d for one
 // of the first count of polls.
 func (c *native) poll(d time.Duration, count int) error {
-	ts := unix.NsecToTimespec(int64(d))
-	n, _, errno := syscall.Syscall6(unix.SYS_PPOLL, uintptr(unsafe.Pointer(&c.polls[0])), uintptr(count),
-		uintptr(unsafe.Pointer(&ts)), 0, 0, 0)
-	switch {
-	case errno == unix.EINTR || errno == 0 && n == 0:
-		return nil
-	case errno != 0:
+	n, errno := ppoll(c.polls[:count], d)
+	if errno != 0 {
 		return fmt.Errorf("pgmnet: ppoll: %w", errno)
+	}
+	if n == 0 {
+		return nil
 	}
 	for i := range c.in {
 		if c.polls[i].Revents != 0 {

@@ -24,11 +24,10 @@ func (p *poller) add(conn *net.UDPConn) error {
 // written, but no longer than d, rounded up to a millisecond. It sets ready
 // for those that can be read.
 func (p *poller) poll(ready []bool, d time.Duration, room bool) error {
-	ms := int((min(d, maxSleep) + time.Millisecond - 1) / time.Millisecond)
 	if room {
 		p.fds[0].Events |= unix.POLLOUT
 	}
-	n, err := unix.Poll(p.fds, ms)
+	n, err := unix.Poll(p.fds, milliseconds(d))
 	p.fds[0].Events &^= unix.POLLOUT
 	if err != nil && err != unix.EINTR {
 		return fmt.Errorf("pgmnet: poll: %w", err)
@@ -37,6 +36,11 @@ func (p *poller) poll(ready []bool, d time.Duration, room bool) error {
 		ready[i] = n > 0 && p.fds[i].Revents&^unix.POLLOUT != 0
 	}
 	return nil
+}
+
+// milliseconds rounds a wait up to a millisecond.
+func milliseconds(d time.Duration) int {
+	return int((min(d, maxSleep) + time.Millisecond - 1) / time.Millisecond)
 }
 
 // reusePort lets programs of several stacks share a port.
@@ -60,3 +64,5 @@ func grantedBuffer(conn *net.UDPConn, send bool) int {
 	})
 	return size / bufferUnit
 }
+
+func (p *poller) fd(i int) uintptr { return uintptr(p.fds[i].Fd) }

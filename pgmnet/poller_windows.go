@@ -10,10 +10,7 @@ import (
 )
 
 // A poller waits for several sockets at once, in the caller's goroutine.
-type poller struct {
-	fds     []pollFD
-	wsaPoll *windows.LazyProc
-}
+type poller struct{ fds []pollFD }
 
 // pollFD is WSAPOLLFD.
 type pollFD struct {
@@ -28,9 +25,6 @@ const (
 )
 
 func (p *poller) add(conn *net.UDPConn) error {
-	if p.wsaPoll == nil {
-		p.wsaPoll = windows.NewLazySystemDLL("ws2_32.dll").NewProc("WSAPoll")
-	}
 	return control(conn, func(fd uintptr) error {
 		p.fds = append(p.fds, pollFD{fd: windows.Handle(fd), events: pollIn})
 		return nil
@@ -41,21 +35,32 @@ func (p *poller) add(conn *net.UDPConn) error {
 // written, but no longer than d, rounded up to a millisecond. It sets ready
 // for those that can be read.
 func (p *poller) poll(ready []bool, d time.Duration, room bool) error {
-	ms := int32((min(d, maxSleep) + time.Millisecond - 1) / time.Millisecond)
 	if room {
 		p.fds[0].events |= pollOut
 	}
-	r, _, err := p.wsaPoll.Call(uintptr(unsafe.Pointer(&p.fds[0])), uintptr(len(p.fds)), uintptr(ms))
+	n, err := wsaPoll(p.fds, d)
 	p.fds[0].events &^= pollOut
-	n := int32(r)
-	if n < 0 {
-		return fmt.Errorf("pgmnet: WSAPoll: %w", err)
+	if err != nil {
+		return err
 	}
 	for i := range p.fds {
 		ready[i] = n > 0 && p.fds[i].revents&^pollOut != 0
 	}
 	return nil
 }
+
+// wsaPoll waits until one of fds is ready, but no longer than d, rounded up to a
+// millisecond.
+func wsaPoll(fds []pollFD, d time.Duration) (int, error) {
+	ms := int32((min(d, maxSleep) + time.Millisecond - 1) / time.Millisecond)
+	r, _, err := procWSAPoll.Call(uintptr(unsafe.Pointer(&fds[0])), uintptr(len(fds)), uintptr(ms))
+	if int32(r) < 0 {
+		return 0, fmt.Errorf("pgmnet: WSAPoll: %w", err)
+	}
+	return int(int32(r)), nil
+}
+
+var procWSAPoll = windows.NewLazySystemDLL("ws2_32.dll").NewProc("WSAPoll")
 
 // reusePort lets several programs share a port.
 func reusePort(fd uintptr) error {
@@ -75,3 +80,5 @@ func grantedBuffer(conn *net.UDPConn, send bool) int {
 	})
 	return size
 }
+
+func (p *poller) fd(i int) uintptr { return uintptr(p.fds[i].fd) }

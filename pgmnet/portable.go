@@ -245,6 +245,15 @@ func (c *portable) wait(d time.Duration, room bool) error {
 	return c.poller.poll(c.ready, d, room)
 }
 
+// fds appends the sockets that are read; for one that is written nobody waits, as
+// package net does.
+func (c *portable) fds(dst []FD, _ bool) []FD {
+	for i := range c.poller.fds {
+		dst = append(dst, FD{FD: c.poller.fd(i), Read: true})
+	}
+	return dst
+}
+
 func (c *portable) stats() IOStats { return c.count }
 
 func (c *portable) close() error {

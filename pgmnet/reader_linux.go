@@ -116,7 +116,8 @@ func (r *reader) readOne(in *input) ([]datagram, error) {
 
 // failed says what to make of an error of a read.
 func (r *reader) failed(errno syscall.Errno) error {
-	r.backlog, r.streak = false, 0
+	// Only EAGAIN tells that nothing is left.
+	r.backlog, r.streak = errno != unix.EAGAIN, 0
 	switch {
 	case errno == unix.EAGAIN || errno == unix.EINTR:
 		return nil

@@ -41,6 +41,7 @@ type Receiver struct {
 	heard     mono.Time // what arrived before was handled
 	event     pgm.Event // the one found last
 	pending   bool      // Poll found it
+	kept      bool      // TakeIn may have left events
 
 	drop func([]byte) bool // Config.Drop
 	lost uint64            // packets the system refused
@@ -168,6 +169,7 @@ func (r *Receiver) next() bool {
 		}
 		r.delivered = 0
 		if !r.handle() {
+			r.kept = false
 			return false
 		}
 	}

@@ -24,6 +24,7 @@ type decoder struct {
 	release bool    // buf was delivered
 
 	frames [][]byte // of the message found last
+	spare  []byte   // what keep copied
 }
 
 // feed takes in the data of packet num. It borrows it until the next call. It
@@ -48,6 +49,12 @@ func (d *decoder) feed(num seq.Num, data []byte) bool {
 	}
 	d.joined, d.data = true, data[offset:]
 	return true
+}
+
+// keep copies what feed has borrowed.
+func (d *decoder) keep() {
+	d.spare = append(d.spare[:0], d.data...)
+	d.data = d.spare
 }
 
 // lose forgets the message that has begun, if there is one, and goes on at the

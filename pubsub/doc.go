@@ -29,6 +29,10 @@
 // What cannot leave yet waits in the same window: it is the queue. Its bounds
 // are the high and low watermark, see [PublisherConfig].
 //
+// [Poll] serves many Publishers and Subscribers in one goroutine. A program with
+// an event loop of its own, such as one of epoll, watches the descriptors of
+// [Publisher.FDs] and [Subscriber.FDs], and the time that Due tells.
+//
 // Neither type is safe for concurrent use.
 //
 // # What gets lost

@@ -63,3 +63,28 @@ func parseHeader(b []byte) (head int, body uint64, more, ok bool) {
 	body = binary.BigEndian.Uint64(b[1:])
 	return longHeader, body - 1, b[9]&flagMore != 0, body > 0
 }
+
+// A frameStore has memory for the frames of one message.
+type frameStore struct {
+	bytes  []byte
+	frames [][]byte
+}
+
+// copy copies frames, in place of those copied before.
+func (s *frameStore) copy(frames [][]byte) [][]byte {
+	n := 0
+	for _, f := range frames {
+		n += len(f)
+	}
+	if cap(s.bytes) < n {
+		s.bytes = make([]byte, 0, n)
+	}
+	b := s.bytes[:0]
+	s.frames = s.frames[:0]
+	for _, f := range frames {
+		start := len(b)
+		b = append(b, f...)
+		s.frames = append(s.frames, b[start:len(b):len(b)])
+	}
+	return s.frames
+}

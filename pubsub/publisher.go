@@ -24,6 +24,8 @@ type source interface {
 	SetDeadline(t time.Time)
 	Close(linger time.Duration) error
 	Stats() pgmnet.SourceStats
+	FDs(dst []pgmnet.FD) []pgmnet.FD
+	Due() time.Duration
 }
 
 // A Publisher sends messages to a group. It is not safe for concurrent use.
@@ -45,6 +47,8 @@ type Publisher struct {
 
 	full  bool // the backlog was at the high watermark, and is not yet down to the low one
 	stats PublisherStats
+
+	polling *pollState // of Poll, while it does not run
 }
 
 // PublisherStats counts what a Publisher did.
@@ -102,6 +106,12 @@ func (p *Publisher) Send(topic, body []byte) (id uint64, err error) {
 	if ok, err := p.admit(size); !ok {
 		return p.refused(err)
 	}
+	return p.put(topic, body)
+}
+
+// put puts a message that was admitted in the window, and sends what is to be
+// sent.
+func (p *Publisher) put(topic, body []byte) (id uint64, err error) {
 	p.begin()
 	p.frame(topic, true)
 	p.frame(body, false)
@@ -180,7 +190,10 @@ func (p *Publisher) Close() error {
 
 // admit makes sure that a message of size bytes, headers of frames included, can
 // be taken. It reports false if not, with an error unless it was dropped.
-func (p *Publisher) admit(size int) (ok bool, err error) {
+func (p *Publisher) admit(size int) (ok bool, err error) { return p.admitBy(p.cfg.Policy, size) }
+
+// admitBy is admit with a policy of its own.
+func (p *Publisher) admitBy(policy Policy, size int) (ok bool, err error) {
 	if p.open != nil && size <= len(p.open)-p.n && !p.full {
 		return true, nil
 	}
@@ -200,7 +213,7 @@ func (p *Publisher) admit(size int) (ok bool, err error) {
 		if tries == 0 {
 			p.stats.Blocked++
 		}
-		if p.cfg.Policy == Block {
+		if policy == Block {
 			if err := p.src.Await(); err != nil {
 				return false, err
 			}
@@ -213,7 +226,7 @@ func (p *Publisher) admit(size int) (ok bool, err error) {
 		if p.above() == nil && p.src.Room(packets) == nil {
 			continue
 		}
-		if p.cfg.Policy == WouldBlock {
+		if policy == WouldBlock {
 			return false, ErrWouldBlock
 		}
 		return false, nil

@@ -19,6 +19,10 @@ type receiver interface {
 	SetDeadline(t time.Time)
 	Close() error
 	Stats() pgmnet.ReceiverStats
+	FDs(dst []pgmnet.FD) []pgmnet.FD
+	Due() time.Duration
+	TakeIn() error
+	TakeInDue() time.Duration
 }
 
 // A Subscriber delivers the messages of the topics subscribed to, from every
@@ -31,8 +35,11 @@ type Subscriber struct {
 	last    *stream // the one heard last
 	current *stream // the one whose packet may have more messages, or nil
 	event   Event
+	found   bool      // Poll has found event
 	user    time.Time // the deadline the user has set
 	stats   SubscriberStats
+	hold    frameStore
+	polling *pollState // of Poll, while it does not run
 }
 
 // A stream is what a Subscriber knows of one source.
@@ -93,7 +100,7 @@ func (s *Subscriber) Stats() SubscriberStats {
 // net.ErrClosed, or a failure of a socket.
 func (s *Subscriber) Recv() (*Event, error) {
 	for {
-		if s.next() {
+		if s.took() || s.next() {
 			return &s.event, nil
 		}
 		ev, err := s.rcv.Recv()
@@ -109,7 +116,7 @@ func (s *Subscriber) Recv() (*Event, error) {
 // TryRecv is Recv without blocking: it returns nil if there is no event now.
 func (s *Subscriber) TryRecv() (*Event, error) {
 	for {
-		if s.next() {
+		if s.took() || s.next() {
 			return &s.event, nil
 		}
 		ev, ok, err := s.rcv.TryRecv()
@@ -184,8 +191,15 @@ func (s *Subscriber) RecvBatch(dst []Event) (n int, err error) {
 
 // Close closes the sockets. Other methods then return net.ErrClosed.
 func (s *Subscriber) Close() error {
-	s.current = nil
+	s.current, s.found = nil, false
 	return s.rcv.Close()
+}
+
+// took takes the event that Poll has found. It reports false if there is none.
+func (s *Subscriber) took() bool {
+	found := s.found
+	s.found = false
+	return found
 }
 
 // next finds the next message of the packet at hand that is subscribed to, or a
