@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/gopgm/gopgm/mono"
+	"github.com/gopgm/gopgm/pgm"
 )
 
 // The methods in this file are for programs that wait in a loop of their own,
@@ -48,6 +49,17 @@ func (s *Source) Due() time.Duration {
 		due = s.engine.NextTimeout(s.now)
 	}
 	return remaining(due, s.clock.now())
+}
+
+// Finish sends what waits without blocking and announces the end of the session;
+// NAKs are answered as before, by Poll, until Close.
+func (s *Source) Finish() error {
+	if s.net == nil {
+		return pgm.ErrClosed
+	}
+	s.tick()
+	s.engine.Close(s.now)
+	return s.Poll(0)
 }
 
 // FDs appends to dst the descriptors to watch, as that of a Source does.
@@ -115,8 +127,23 @@ func remaining(due, now mono.Time) time.Duration {
 }
 
 // A Poller waits for many descriptors with one system call, in the caller's
-// goroutine. Its zero value is ready for use. It is not safe for concurrent use.
-type Poller struct{ fds []pollFD }
+// goroutine. Its zero value is ready for use. It is not safe for concurrent use,
+// except for Wake.
+type Poller struct {
+	fds  []pollFD
+	wake waker
+}
+
+// Wakeable makes Wake work, until Close. The error wraps errors.ErrUnsupported
+// where the system has no means, which is so on Windows.
+func (p *Poller) Wakeable() error { return p.wake.open() }
+
+// Wake ends the Wait that runs, or else the next one, at once. Any goroutine may
+// call it, but not while Close runs or after it.
+func (p *Poller) Wake() { p.wake.wake() }
+
+// Close releases what Wakeable has opened.
+func (p *Poller) Close() { p.wake.close() }
 
 // Wait waits until one of fds is ready, but no longer than d, and sets Ready of
 // each. It returns how many are; it may be none before d has passed. On Linux d
@@ -127,6 +154,9 @@ func (p *Poller) Wait(fds []FD, d time.Duration) (n int, err error) {
 	for i := range fds {
 		p.fds = append(p.fds, fds[i].poll())
 	}
+	if fd, ok := p.wake.fd(); ok {
+		p.fds = append(p.fds, fd)
+	}
 	if err := pollAll(p.fds, min(max(d, 0), maxSleep)); err != nil {
 		return 0, err
 	}
@@ -135,6 +165,9 @@ func (p *Poller) Wait(fds []FD, d time.Duration) (n int, err error) {
 		if fds[i].Ready {
 			n++
 		}
+	}
+	if len(p.fds) > len(fds) && isReady(&p.fds[len(fds)]) {
+		p.wake.drain()
 	}
 	return n, nil
 }

@@ -13,6 +13,7 @@ import (
 // A cable is a source and the receiver of it: what is pushed is there to be
 // received, packet by packet, with no network between.
 type cable struct {
+	source                            // for the methods that no test here calls
 	buf                 [1 << 20]byte // of packets that lie one after the other
 	at                  int
 	packets             [][]byte
@@ -43,7 +44,10 @@ func (w *cable) Close(time.Duration) error               { return nil }
 func (w *cable) Stats() pgmnet.SourceStats               { return pgmnet.SourceStats{} }
 
 // A cableEnd is the receiving end of a cable.
-type cableEnd struct{ *cable }
+type cableEnd struct {
+	receiver // for the methods that no test here calls
+	c        *cable
+}
 
 func (w cableEnd) Recv() (pgm.Event, error) {
 	ev, ok, _ := w.TryRecv()
@@ -54,13 +58,13 @@ func (w cableEnd) Recv() (pgm.Event, error) {
 }
 
 func (w cableEnd) TryRecv() (ev pgm.Event, ok bool, err error) {
-	i := w.taken.Sub(w.next) + len(w.packets)
-	if i == len(w.packets) {
-		w.packets, w.at = w.packets[:0], 0
+	i := w.c.taken.Sub(w.c.next) + len(w.c.packets)
+	if i == len(w.c.packets) {
+		w.c.packets, w.c.at = w.c.packets[:0], 0
 		return ev, false, nil
 	}
-	ev = pgm.Event{Kind: pgm.EventMessage, First: w.taken, Last: w.taken, Data: w.packets[i]}
-	w.taken++
+	ev = pgm.Event{Kind: pgm.EventMessage, First: w.c.taken, Last: w.c.taken, Data: w.c.packets[i]}
+	w.c.taken++
 	return ev, true, nil
 }
 
@@ -79,7 +83,7 @@ func newCable(tb testing.TB, flush Flush) (*Publisher, *Subscriber) {
 		tb.Fatal(err)
 	}
 	w := new(cable)
-	return newPublisher(pc, w), newSubscriber(sc, cableEnd{w})
+	return newPublisher(pc, w), newSubscriber(sc, cableEnd{c: w})
 }
 
 // drain takes all messages there are.

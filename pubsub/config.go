@@ -62,6 +62,11 @@ type PublisherConfig struct {
 	// negative means not at all. Repair is how long it answers NAKs after that.
 	// Default 1 s; negative means not at all.
 	Linger, Repair time.Duration
+
+	// Concurrent lets several goroutines use the Publisher at the same time, and
+	// one of them run Serve. Each call then takes a lock, which none holds while
+	// it waits.
+	Concurrent bool
 }
 
 // SubscriberConfig configures a Subscriber. A zero field means its default.
@@ -75,6 +80,12 @@ type SubscriberConfig struct {
 	// MaxMessage bounds the size in bytes of a message, headers of frames
 	// included. Larger ones are dropped and reported. Default 32 MiB.
 	MaxMessage int
+
+	// Concurrent lets several goroutines use the Subscriber at the same time, and
+	// one of them run Serve; only one at a time may receive. Each call then takes
+	// a lock, which none holds while it waits, and messages are copied: frames
+	// are valid until the next call that receives.
+	Concurrent bool
 }
 
 func def[T comparable](v *T, d T) {

@@ -33,7 +33,11 @@
 // an event loop of its own, such as one of epoll, watches the descriptors of
 // [Publisher.FDs] and [Subscriber.FDs], and the time that Due tells.
 //
-// Neither type is safe for concurrent use.
+// A program that neither sends nor receives for a while runs Serve, of either
+// type, in a goroutine of its own.
+//
+// Neither type is safe for concurrent use, unless Concurrent is set in its
+// configuration, which Serve needs.
 //
 // # What gets lost
 //

@@ -75,8 +75,32 @@ func (it *PollItem) state() **pollState {
 	return nil
 }
 
+// lock and unlock are those of the item. Lock reports whether there are any.
+func (it *PollItem) lock() (shared bool) {
+	switch {
+	case it.Pub != nil:
+		it.Pub.lock()
+		return it.Pub.guard.on
+	case it.Sub != nil:
+		it.Sub.lock()
+		return it.Sub.guard.on
+	}
+	return false
+}
+
+func (it *PollItem) unlock() {
+	switch {
+	case it.Pub != nil:
+		it.Pub.unlock()
+	case it.Sub != nil:
+		it.Sub.unlock()
+	}
+}
+
 func takeState(items []PollItem) (st *pollState) {
 	if len(items) > 0 {
+		items[0].lock()
+		defer items[0].unlock()
 		if at := items[0].state(); at != nil {
 			st, *at = *at, nil
 		}
@@ -89,6 +113,8 @@ func takeState(items []PollItem) (st *pollState) {
 
 func putState(items []PollItem, st *pollState) {
 	if len(items) > 0 {
+		items[0].lock()
+		defer items[0].unlock()
 		if at := items[0].state(); at != nil {
 			*at = st
 		}
@@ -135,19 +161,24 @@ func (st *pollState) wait(items []PollItem, d time.Duration) error {
 		it := &items[i]
 		it.Ready, it.Err = false, nil
 		part := pollPart{due: math.MaxInt64}
+		shared := it.lock()
 		switch {
 		case it.Pub != nil:
 			if !it.ServeOnly && it.Pub.writable() {
 				d = 0
 			}
-			st.fds, part.due = it.Pub.FDs(st.fds), it.Pub.Due()
+			st.fds, part.due = it.Pub.src.FDs(st.fds), it.Pub.due()
 		case it.Sub != nil:
-			st.fds = it.Sub.FDs(st.fds)
+			st.fds = it.Sub.rcv.FDs(st.fds)
 			if it.ServeOnly {
 				part.due = it.Sub.rcv.TakeInDue()
 			} else {
-				part.due = it.Sub.Due()
+				part.due = it.Sub.due()
 			}
+		}
+		it.unlock()
+		if shared {
+			part.due = min(part.due, idleStep)
 		}
 		part.end = len(st.fds)
 		d = min(d, part.due)
@@ -160,10 +191,12 @@ func (st *pollState) wait(items []PollItem, d time.Duration) error {
 // step serves an item that is hot: one with a descriptor that is ready, or whose
 // time has come. It finds out whether the item is ready.
 func (it *PollItem) step(hot bool) {
+	it.lock()
+	defer it.unlock()
 	switch {
 	case it.Pub != nil:
 		if hot {
-			it.Err = it.Pub.Poll(0)
+			it.Err = it.Pub.step()
 		}
 		it.Ready = it.Err != nil || !it.ServeOnly && it.Pub.writable()
 	case it.Sub != nil:
@@ -180,13 +213,23 @@ func (it *PollItem) step(hot bool) {
 // FDs appends to dst the file descriptors that a loop of the caller's own has to
 // watch, see [pgmnet.Source.FDs]. When one is ready, or when Due has passed, call
 // Poll(0), and then look at both again.
-func (p *Publisher) FDs(dst []pgmnet.FD) []pgmnet.FD { return p.src.FDs(dst) }
+func (p *Publisher) FDs(dst []pgmnet.FD) []pgmnet.FD {
+	p.lock()
+	defer p.unlock()
+	return p.src.FDs(dst)
+}
 
 // Due returns in what time Poll must be called though no descriptor is ready: 0
 // means at once, and it is never more than an hour.
 func (p *Publisher) Due() time.Duration {
+	p.lock()
+	defer p.unlock()
+	return p.due()
+}
+
+func (p *Publisher) due() time.Duration {
 	d := p.src.Due()
-	if n, _ := p.src.Unsent(); p.open == nil || n > 0 {
+	if n, _ := p.src.Unsent(); p.open == nil || p.hole.at != 0 || n > 0 {
 		return d // a packet begun waits for the backlog before it
 	}
 	switch {
@@ -201,6 +244,8 @@ func (p *Publisher) Due() time.Duration {
 // TrySend is Send that never blocks, and never drops the message, whatever the
 // Policy: it returns ErrWouldBlock instead.
 func (p *Publisher) TrySend(topic, body []byte) (id uint64, err error) {
+	p.lock()
+	defer p.unlock()
 	size := headerLen(len(topic)) + len(topic) + headerLen(len(body)) + len(body)
 	if ok, err := p.admitBy(WouldBlock, size); !ok {
 		return 0, err
@@ -218,20 +263,34 @@ func (p *Publisher) writable() bool {
 // FDs appends to dst the file descriptors that a loop of the caller's own has to
 // watch, see [pgmnet.Source.FDs]. When one is ready, or when Due has passed, call
 // TryRecv until it returns no event, and then look at both again.
-func (s *Subscriber) FDs(dst []pgmnet.FD) []pgmnet.FD { return s.rcv.FDs(dst) }
+func (s *Subscriber) FDs(dst []pgmnet.FD) []pgmnet.FD {
+	s.lock()
+	defer s.unlock()
+	return s.rcv.FDs(dst)
+}
 
 // Due returns in what time TryRecv must be called though no descriptor is ready:
 // 0 means at once, as when it returned an event last time, and it is never more
 // than an hour.
 func (s *Subscriber) Due() time.Duration {
+	s.lock()
+	defer s.unlock()
+	return s.due()
+}
+
+func (s *Subscriber) due() time.Duration {
 	if s.found || s.current != nil {
 		return 0
 	}
 	return s.rcv.Due()
 }
 
-// takeIn takes in what has arrived, for later calls of Recv.
+// takeIn takes in what has arrived, for later calls of Recv. While one waits for
+// an event it leaves that to it.
 func (s *Subscriber) takeIn() error {
+	if s.receiving > 0 {
+		return nil
+	}
 	if s.found {
 		s.event.Frames = s.hold.copy(s.event.Frames)
 	}
@@ -244,11 +303,11 @@ func (s *Subscriber) takeIn() error {
 // look looks for an event, for the next Recv or TryRecv to return.
 func (s *Subscriber) look() (found bool, err error) {
 	if !s.found {
-		ev, err := s.TryRecv()
+		ev, err := s.tryRecv()
 		if err != nil {
 			return false, err
 		}
-		s.found = ev != nil
+		s.found = s.owned(ev) != nil
 	}
 	return s.found, nil
 }

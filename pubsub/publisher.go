@@ -22,13 +22,15 @@ type source interface {
 	Progress() (trail, unsent, next seq.Num)
 	MaxData() int
 	SetDeadline(t time.Time)
+	Finish() error
 	Close(linger time.Duration) error
 	Stats() pgmnet.SourceStats
 	FDs(dst []pgmnet.FD) []pgmnet.FD
 	Due() time.Duration
 }
 
-// A Publisher sends messages to a group. It is not safe for concurrent use.
+// A Publisher sends messages to a group. It is not safe for concurrent use, unless
+// PublisherConfig.Concurrent is set.
 type Publisher struct {
 	cfg PublisherConfig
 	src source
@@ -49,6 +51,10 @@ type Publisher struct {
 	stats PublisherStats
 
 	polling *pollState // of Poll, while it does not run
+
+	guard   guard
+	user    time.Time // the deadline the user has set
+	closing bool      // Close was called, if guard is on
 }
 
 // PublisherStats counts what a Publisher did.
@@ -80,16 +86,25 @@ func newPublisher(cfg PublisherConfig, src source) *Publisher {
 		n *= 2
 	}
 	p := &Publisher{cfg: cfg, src: src, size: src.MaxData(), last: make([]uint64, n)}
+	p.guard.on = cfg.Concurrent
 	_, _, p.first = src.Progress()
 	return p
 }
 
 // SetDeadline sets when the calls that block give up with
 // os.ErrDeadlineExceeded. The zero time, which is the default, means never.
-func (p *Publisher) SetDeadline(t time.Time) { p.src.SetDeadline(t) }
+func (p *Publisher) SetDeadline(t time.Time) {
+	p.lock()
+	defer p.unlock()
+	p.user = t
+	p.src.SetDeadline(t)
+	p.guard.hurry(0)
+}
 
 // Stats returns the counters.
 func (p *Publisher) Stats() PublisherStats {
+	p.lock()
+	defer p.unlock()
 	st := p.stats
 	st.Source = p.src.Stats()
 	return st
@@ -102,6 +117,8 @@ func (p *Publisher) Stats() PublisherStats {
 // the socket: ErrWouldBlock, os.ErrDeadlineExceeded, pgm.ErrMessageTooLarge or
 // pgm.ErrClosed.
 func (p *Publisher) Send(topic, body []byte) (id uint64, err error) {
+	p.lock()
+	defer p.unlock()
 	size := headerLen(len(topic)) + len(topic) + headerLen(len(body)) + len(body)
 	if ok, err := p.admit(size); !ok {
 		return p.refused(err)
@@ -124,6 +141,8 @@ func (p *Publisher) SendFrames(frames ...[]byte) (id uint64, err error) {
 	if len(frames) == 0 {
 		return 0, errors.New("pubsub: a message needs at least one frame")
 	}
+	p.lock()
+	defer p.unlock()
 	size, bytes := 0, 0
 	for _, f := range frames {
 		size += headerLen(len(f)) + len(f)
@@ -142,6 +161,8 @@ func (p *Publisher) SendFrames(frames ...[]byte) (id uint64, err error) {
 // Flush sends what waits in a packet that is not full, and blocks until the
 // network has taken everything, or the deadline.
 func (p *Publisher) Flush() error {
+	p.lock()
+	defer p.unlock()
 	p.complete()
 	for {
 		if err := p.src.Push(false); err != nil {
@@ -150,7 +171,7 @@ func (p *Publisher) Flush() error {
 		if n, _ := p.src.Unsent(); n == 0 {
 			return nil
 		}
-		if err := p.src.Await(); err != nil {
+		if err := p.await(); err != nil {
 			return err
 		}
 	}
@@ -159,6 +180,11 @@ func (p *Publisher) Flush() error {
 // Poll answers NAKs, runs timers and sends what waits, for a time; with d = 0 it
 // does so once.
 func (p *Publisher) Poll(d time.Duration) error {
+	p.lock()
+	defer p.unlock()
+	if p.guard.on {
+		return p.pollFor(d)
+	}
 	for end := time.Now().Add(d); ; {
 		if p.open != nil && (p.cfg.Flush == FlushEach || p.late()) {
 			if err := p.flush(); err != nil {
@@ -183,6 +209,11 @@ const pollStep = 100 * time.Microsecond
 // NAKs for as long as Repair. It returns os.ErrDeadlineExceeded if not all was
 // sent by then.
 func (p *Publisher) Close() error {
+	p.lock()
+	defer p.unlock()
+	if p.guard.on {
+		return p.closeShared()
+	}
 	p.complete()
 	p.src.SetDeadline(time.Now().Add(max(p.cfg.Linger, 0)))
 	return p.src.Close(max(p.cfg.Repair, 0))
@@ -199,6 +230,9 @@ func (p *Publisher) admitBy(policy Policy, size int) (ok bool, err error) {
 	}
 	packets := 1 + p.packets(size)
 	for tries := 0; ; tries++ {
+		if p.closing {
+			return false, pgm.ErrClosed
+		}
 		err := p.above()
 		if err == nil {
 			err = p.src.Room(packets)
@@ -214,7 +248,7 @@ func (p *Publisher) admitBy(policy Policy, size int) (ok bool, err error) {
 			p.stats.Blocked++
 		}
 		if policy == Block {
-			if err := p.src.Await(); err != nil {
+			if err := p.await(); err != nil {
 				return false, err
 			}
 			continue
@@ -263,7 +297,7 @@ func (p *Publisher) above() error {
 		mark = &p.cfg.Low
 	}
 	packets, bytes := p.src.Unsent()
-	if packets > 0 && (bytes > mark.Bytes || mark.Messages > 0 && p.Backlog() > mark.Messages) {
+	if packets > 0 && (bytes > mark.Bytes || mark.Messages > 0 && p.backlog() > mark.Messages) {
 		return ErrWouldBlock
 	}
 	p.full = false
@@ -273,6 +307,12 @@ func (p *Publisher) above() error {
 // Backlog returns how many messages, or their ends, the network has not taken
 // yet.
 func (p *Publisher) Backlog() int {
+	p.lock()
+	defer p.unlock()
+	return p.backlog()
+}
+
+func (p *Publisher) backlog() int {
 	_, unsent, _ := p.src.Progress()
 	if unsent == p.first {
 		return int(p.id)

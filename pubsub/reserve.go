@@ -13,8 +13,11 @@ type hole struct {
 // up to size bytes, in the place from where it will be sent. The caller encodes
 // the body there and calls Commit; any other call between gives up the message.
 // Topic and body must fit one packet. Otherwise it is like Send, except that with
-// DropNewest, too, it returns ErrWouldBlock.
+// DropNewest, too, it returns ErrWouldBlock. With Concurrent, no other goroutine
+// may send from here to Commit; Serve may run.
 func (p *Publisher) Reserve(topic []byte, size int) ([]byte, error) {
+	p.lock()
+	defer p.unlock()
 	need := headerLen(len(topic)) + len(topic) + headerLen(size) + size
 	if most := p.size - offsetLen; need > most || size < 0 {
 		return nil, fmt.Errorf("pubsub: reserve %d bytes beside a topic of %d: a packet has room for %d with headers; use Send", size, len(topic), most)
@@ -39,6 +42,8 @@ func (p *Publisher) Reserve(topic []byte, size int) ([]byte, error) {
 // Commit publishes the message that Reserve began, with the first n bytes of what
 // it returned. Otherwise it is like Send.
 func (p *Publisher) Commit(n int) (id uint64, err error) {
+	p.lock()
+	defer p.unlock()
 	h := p.hole
 	if n < 0 || n > h.size || h.at == 0 || p.open == nil {
 		return 0, fmt.Errorf("pubsub: commit of %d bytes: Reserve must come just before, and for as much", n)

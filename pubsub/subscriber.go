@@ -26,20 +26,29 @@ type receiver interface {
 }
 
 // A Subscriber delivers the messages of the topics subscribed to, from every
-// source that sends to its groups. It is not safe for concurrent use.
+// source that sends to its groups. It is not safe for concurrent use, unless
+// SubscriberConfig.Concurrent is set.
 type Subscriber struct {
+	*hub
 	cfg     SubscriberConfig
-	rcv     receiver
 	filter  filter
-	streams map[pgm.SourceID]*stream
-	last    *stream // the one heard last
-	current *stream // the one whose packet may have more messages, or nil
 	event   Event
-	found   bool      // Poll has found event
+	found   bool // Poll has found event
+	closed  bool
 	user    time.Time // the deadline the user has set
 	stats   SubscriberStats
 	hold    frameStore
 	polling *pollState // of Poll, while it does not run
+}
+
+// A hub is the receive of a Subscriber.
+type hub struct {
+	guard     guard
+	rcv       receiver
+	streams   map[pgm.SourceID]*stream
+	last      *stream // the one heard last
+	current   *stream // the one whose packet may have more messages, or nil
+	receiving int     // goroutines that wait for an event
 }
 
 // A stream is what a Subscriber knows of one source.
@@ -70,26 +79,41 @@ func NewSubscriber(cfg SubscriberConfig) (*Subscriber, error) {
 }
 
 func newSubscriber(cfg SubscriberConfig, rcv receiver) *Subscriber {
-	return &Subscriber{cfg: cfg, rcv: rcv, streams: make(map[pgm.SourceID]*stream)}
+	h := &hub{rcv: rcv, streams: make(map[pgm.SourceID]*stream)}
+	h.guard.on = cfg.Concurrent
+	return &Subscriber{hub: h, cfg: cfg}
 }
 
 // Subscribe adds a subscription to the messages whose first frame begins with
 // prefix; with an empty one that is all. The same prefix may be added again, and
 // must then be removed as often.
-func (s *Subscriber) Subscribe(prefix string) { s.filter.add(prefix) }
+func (s *Subscriber) Subscribe(prefix string) {
+	s.lock()
+	defer s.unlock()
+	s.filter.add(prefix)
+}
 
 // Unsubscribe removes a subscription. It reports false if there was none.
-func (s *Subscriber) Unsubscribe(prefix string) bool { return s.filter.remove(prefix) }
+func (s *Subscriber) Unsubscribe(prefix string) bool {
+	s.lock()
+	defer s.unlock()
+	return s.filter.remove(prefix)
+}
 
 // SetDeadline sets when Recv gives up with os.ErrDeadlineExceeded. The zero
 // time, which is the default, means never.
 func (s *Subscriber) SetDeadline(t time.Time) {
+	s.lock()
+	defer s.unlock()
 	s.user = t
 	s.rcv.SetDeadline(t)
+	s.guard.hurry(0)
 }
 
 // Stats returns the counters.
 func (s *Subscriber) Stats() SubscriberStats {
+	s.lock()
+	defer s.unlock()
 	st := s.stats
 	st.Receiver = s.rcv.Stats()
 	return st
@@ -99,6 +123,9 @@ func (s *Subscriber) Stats() SubscriberStats {
 // the next call of a method of s. The error is os.ErrDeadlineExceeded,
 // net.ErrClosed, or a failure of a socket.
 func (s *Subscriber) Recv() (*Event, error) {
+	if s.guard.on {
+		return s.recvShared(nil)
+	}
 	for {
 		if s.took() || s.next() {
 			return &s.event, nil
@@ -115,6 +142,13 @@ func (s *Subscriber) Recv() (*Event, error) {
 
 // TryRecv is Recv without blocking: it returns nil if there is no event now.
 func (s *Subscriber) TryRecv() (*Event, error) {
+	s.lock()
+	defer s.unlock()
+	ev, err := s.tryRecv()
+	return s.owned(ev), err
+}
+
+func (s *Subscriber) tryRecv() (*Event, error) {
 	for {
 		if s.took() || s.next() {
 			return &s.event, nil
@@ -135,6 +169,9 @@ const contextStep = 10 * time.Millisecond
 // RecvContext is Recv until ctx is done: it then returns ctx's error, within 10
 // milliseconds. A deadline set by SetDeadline ends it too.
 func (s *Subscriber) RecvContext(ctx context.Context) (*Event, error) {
+	if s.guard.on {
+		return s.recvShared(ctx)
+	}
 	defer s.rcv.SetDeadline(s.user)
 	for {
 		if err := ctx.Err(); err != nil {
@@ -172,7 +209,8 @@ func (s *Subscriber) All(ctx context.Context) iter.Seq2[*Event, error] {
 // RecvBatch blocks until there are events and puts as many in dst as there are
 // without another look at the network: those of one packet at most. It returns
 // how many. Their frames are valid until the next call of a method of s; the
-// Frames that the elements of dst have are used again.
+// Frames that the elements of dst have are used again. With Concurrent there is
+// one at a time.
 func (s *Subscriber) RecvBatch(dst []Event) (n int, err error) {
 	if len(dst) == 0 {
 		return 0, nil
@@ -182,7 +220,7 @@ func (s *Subscriber) RecvBatch(dst []Event) (n int, err error) {
 		frames := dst[n].Frames[:0]
 		dst[n] = *ev
 		dst[n].Frames = append(frames, ev.Frames...)
-		if n+1 == len(dst) || s.last != nil && s.last.release || !s.next() {
+		if n+1 == len(dst) || s.guard.on || s.last != nil && s.last.release || !s.next() {
 			return n + 1, nil
 		}
 	}
@@ -191,8 +229,12 @@ func (s *Subscriber) RecvBatch(dst []Event) (n int, err error) {
 
 // Close closes the sockets. Other methods then return net.ErrClosed.
 func (s *Subscriber) Close() error {
-	s.current, s.found = nil, false
-	return s.rcv.Close()
+	s.lock()
+	defer s.unlock()
+	s.current, s.found, s.closed = nil, false, true
+	err := s.rcv.Close()
+	s.guard.shut()
+	return err
 }
 
 // took takes the event that Poll has found. It reports false if there is none.
