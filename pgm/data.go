@@ -20,7 +20,7 @@ func (r *Receiver) handleData(from, group netip.Addr, pkt []byte) error {
 	if d.Flags&wire.FlagParity != 0 {
 		return r.stats.Drops.drop(DropParity)
 	}
-	p := rxwindow.Packet{Data: d.Payload}
+	p := rxwindow.Packet{Data: d.Payload, Arrived: r.arrived, Hardware: r.hardware}
 	if d.Trail.After(d.SQN) || !fragment(&p, d) {
 		return r.stats.Drops.drop(DropMalformed)
 	}

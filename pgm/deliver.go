@@ -70,12 +70,13 @@ func (s *session) take(ev *Event, n seq.Num, p *rxwindow.Packet) (done, ok bool)
 	if p.Fragment && p.First != n {
 		if a.open && p.First == a.first && int(p.Offset) == len(a.buf) && int(p.Length) == a.length {
 			a.buf = append(a.buf, p.Data...)
-			s.advance()
 			if len(a.buf) < a.length {
+				s.advance()
 				return false, false
 			}
 			a.open = false
-			return true, s.report(ev, EventMessage, a.first, n, a.buf)
+			s.reportMessage(ev, a.first, n, a.buf, p)
+			return true, true
 		}
 		return s.orphan(ev, n, p)
 	}
@@ -90,9 +91,8 @@ func (s *session) take(ev *Event, n seq.Num, p *rxwindow.Packet) (done, ok bool)
 		return true, s.reportJoin(ev)
 	}
 	if !p.Fragment {
-		data := p.Data
-		s.advance()
-		return true, s.report(ev, EventMessage, n, n, data)
+		s.reportMessage(ev, n, n, p.Data, p)
+		return true, true
 	}
 	a.first = n
 	if int64(p.Length) > int64(s.r.cfg.MaxMessage) {
@@ -186,6 +186,13 @@ func (s *session) nextEnd(ev *Event, n seq.Num) bool {
 func (s *session) report(ev *Event, kind EventKind, first, last seq.Num, data []byte) bool {
 	*ev = Event{Kind: kind, Source: s.id, Group: s.group, First: first, Last: last, Data: data}
 	return true
+}
+
+// reportMessage reports a message whose last packet is p, which is next in order.
+func (s *session) reportMessage(ev *Event, first, last seq.Num, data []byte, p *rxwindow.Packet) {
+	*ev = Event{Kind: EventMessage, Source: s.id, Group: s.group, First: first, Last: last, Data: data,
+		Arrived: p.Arrived, Hardware: p.Hardware}
+	s.advance()
 }
 
 func (s *session) reportJoin(ev *Event) bool {

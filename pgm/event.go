@@ -109,6 +109,11 @@ type Event struct {
 	// Receiver; it may alias the packet given to HandlePacket.
 	Data []byte
 
+	// Arrived is what Receiver.SetArrival was told of the message's last packet,
+	// be it the first to come or a repair.
+	Arrived  int64
+	Hardware bool
+
 	Cause Cause // of EventLoss
 	Code  uint8 // of EventReset
 	Syn   bool  // of EventJoin: First is where the source began (OPT_SYN)

@@ -24,7 +24,9 @@ type Receiver struct {
 	last     *session   // the one heard last
 	due      mono.Time  // no timer is due sooner
 
-	data wire.Data // the packet in handleData
+	data     wire.Data // the packet in handleData
+	arrived  int64     // of SetArrival
+	hardware bool
 
 	ready   *session  // has events; others follow in nextReady
 	readyAt **session // where the next one is to be put
@@ -94,6 +96,12 @@ func (r *Receiver) HandlePacket(now mono.Time, from, group netip.Addr, pkt []byt
 	}
 	return r.stats.Drops.drop(DropUnsupported)
 }
+
+// SetArrival says when the packets given to HandlePacket from now on arrived, for
+// Event.Arrived: nanoseconds of a clock of the caller's choice, and whether the
+// network card told them. The Receiver keeps them with each packet and makes no
+// other use of them.
+func (r *Receiver) SetArrival(at int64, hardware bool) { r.arrived, r.hardware = at, hardware }
 
 // Keep copies what HandlePacket borrowed, so that its memory can be used again
 // though there are events to come.

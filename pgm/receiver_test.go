@@ -523,3 +523,47 @@ func TestReceiverConfigErrors(t *testing.T) {
 		}
 	}
 }
+
+// TestArrived checks that messages bear the time of their last packet, whatever
+// way that took: as it came, waiting for others, as a repair, or kept.
+func TestArrived(t *testing.T) {
+	r := newReceiverScript(t, ReceiverConfig{})
+	fragment := func(first seq.Num, offset, length uint32) func(*wire.Data) {
+		return func(d *wire.Data) {
+			d.Options.Set(wire.OptFragment)
+			d.Options.Fragment = wire.Fragment{First: first, Offset: offset, Length: length}
+		}
+	}
+	recv := func(at int64, typ wire.Type, n seq.Num, data string, set ...func(*wire.Data)) {
+		t.Helper()
+		r.SetArrival(at, at%2 == 1)
+		if err := r.recvData(typ, n, 0, data, set...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	recv(10, wire.TypeODATA, 0, "first")
+	r.Keep()
+	recv(11, wire.TypeODATA, 1, "kept")
+	recv(13, wire.TypeODATA, 3, "waits")
+	recv(15, wire.TypeODATA, 5, "ef", fragment(4, 4, 6))
+	recv(24, wire.TypeRDATA, 4, "abcd", fragment(4, 0, 6))
+	recv(22, wire.TypeRDATA, 2, "repaired")
+	recv(16, wire.TypeODATA, 6, "gh", fragment(6, 0, 4))
+	recv(17, wire.TypeODATA, 7, "ij", fragment(6, 2, 4))
+	r.SetArrival(99, true)
+	want := map[string]int64{"first": 10, "kept": 11, "repaired": 22, "waits": 13, "abcdef": 15, "ghij": 17}
+	var ev Event
+	for r.NextEvent(&ev) {
+		if ev.Kind != EventMessage {
+			continue
+		}
+		at, ok := want[string(ev.Data)]
+		if !ok || ev.Arrived != at || ev.Hardware != (at%2 == 1) {
+			t.Errorf("message %q arrived at %d, hardware %v, want %d", ev.Data, ev.Arrived, ev.Hardware, at)
+		}
+		delete(want, string(ev.Data))
+	}
+	if len(want) > 0 {
+		t.Errorf("not delivered: %v", want)
+	}
+}

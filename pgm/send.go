@@ -59,7 +59,7 @@ func (s *Source) dataRun() runKind {
 	}
 	data, segment, n := s.win.Run(s.win.Unsent(), s.win.Next(), MaxRunPackets, bytes)
 	s.iov[0] = data
-	s.tx = Transmit{Data: s.iov[:1], Segment: segment, Packets: n, Bytes: len(data)}
+	s.tx = Transmit{Data: s.iov[:1], Segment: segment, Packets: n, Bytes: len(data), Original: true, First: s.win.Unsent()}
 	return runODATA
 }
 

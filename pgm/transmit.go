@@ -1,6 +1,10 @@
 package pgm
 
-import "net/netip"
+import (
+	"net/netip"
+
+	"github.com/gopgm/gopgm/seq"
+)
 
 // A Transmit is a run of packets for one destination, ready for the wire.
 type Transmit struct {
@@ -25,6 +29,11 @@ type Transmit struct {
 
 	// Bytes is the sum of the packets' sizes.
 	Bytes int
+
+	// Original tells that the packets are data sent for the first time (ODATA);
+	// First is then the number of the first of them.
+	Original bool
+	First    seq.Num
 
 	// LinkLocal asks for a time-to-live of 1 (RFC 3208 §6.3, §13.5).
 	LinkLocal bool

@@ -49,6 +49,11 @@ type Packet struct {
 	Fragment       bool
 	First          seq.Num
 	Offset, Length uint32
+
+	// When it arrived, as the window's user counts time, and whether the network
+	// card said so.
+	Hardware bool
+	Arrived  int64
 }
 
 // Window is the receive window of one session. It is not safe for concurrent
