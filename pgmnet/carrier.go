@@ -33,6 +33,9 @@ type carrier interface {
 	// with Write if full.
 	fds(dst []FD, full bool) []FD
 
+	// readStamps takes in the time stamps of writes that have come.
+	readStamps() error
+
 	stats() IOStats
 	close() error
 }
@@ -49,6 +52,9 @@ type datagram struct {
 	segment int // size of each packet but the last, which may be smaller
 	from    netip.Addr
 	group   netip.Addr // not valid when it came by unicast
+
+	arrived  int64 // when, in nanoseconds of Unix time; 0 if not known
+	hardware bool  // the network card said so
 }
 
 // next takes the first packet off d, which has at least one.
@@ -72,7 +78,9 @@ type sockets struct {
 	hops        int        // of multicast packets
 	dscp        int
 	loop        bool
-	readBuffer  int // of the sockets that are read
+	stamps      *stamps // of writes, or nil
+	arrivals    bool    // datagrams are to have the time when they arrived
+	readBuffer  int     // of the sockets that are read
 	writeBuffer int
 }
 

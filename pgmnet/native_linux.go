@@ -27,7 +27,9 @@ type native struct {
 	polls []unix.PollFd // one for each of in, and one for out
 	ready uint32        // a bit for each of in that may have something to read
 	waits uint64
-	asked struct{ read, write int }
+
+	stamps *stamps // if the system has none, to say so
+	asked  struct{ read, write int }
 }
 
 // An input is a socket to read from.
@@ -67,17 +69,26 @@ func (c *native) open(s *sockets, mode IO) error {
 			}
 			c.out.init(fd, s)
 			c.out.peer = s.peer
+			if s.stamps != nil {
+				c.out.stampWith(s.stamps)
+			}
 		}
+	}
+	if c.out.stamper == nil {
+		c.stamps = s.stamps
 	}
 	gro := mode == Auto || mode == GSO
 	for _, in := range c.in {
+		if s.arrivals {
+			setStamping(in.fd, stampReads) // without, datagrams have no stamps
+		}
 		c.polls = append(c.polls, unix.PollFd{Fd: int32(in.fd), Events: unix.POLLIN})
 		if gro && unix.SetsockoptInt(in.fd, unix.IPPROTO_UDP, unix.UDP_GRO, 1) != nil {
 			gro = false
 		}
 	}
 	c.polls = append(c.polls, unix.PollFd{Fd: int32(fd), Events: unix.POLLOUT})
-	c.buf.init(mode, gro)
+	c.buf.init(mode, gro, s.arrivals)
 	gso := (mode == Auto || mode == GSO) && hasSegment(fd)
 	c.out.mode = Mmsg
 	if gso {
@@ -92,7 +103,20 @@ func (c *native) open(s *sockets, mode IO) error {
 	return nil
 }
 
-func (c *native) send(tx *pgm.Transmit) (int, error) { return c.out.send(tx) }
+func (c *native) send(tx *pgm.Transmit) (int, error) {
+	n, err := c.out.send(tx)
+	if c.stamps != nil {
+		c.stamps.note(tx, n)
+	}
+	return n, err
+}
+
+func (c *native) readStamps() error {
+	if c.out.stamper == nil {
+		return nil
+	}
+	return c.out.stamper.read()
+}
 
 // read reads each socket that has something once before any of them again.
 func (c *native) read() ([]datagram, error) {
@@ -142,6 +166,9 @@ func (c *native) poll(d time.Duration, count int) error {
 		if c.polls[i].Revents != 0 {
 			c.ready |= 1 << i
 		}
+	}
+	if count > len(c.in) && c.polls[len(c.in)].Revents&unix.POLLERR != 0 {
+		return c.readStamps() // while there are any, no wait for room would last
 	}
 	return nil
 }

@@ -30,6 +30,7 @@ type portable struct {
 	memory  []byte // of the datagram that was read
 	scratch []byte // of a packet to write that lies across two slices
 	one     [1]datagram
+	stamps  *stamps // all unknown
 	count   IOStats
 }
 
@@ -37,6 +38,7 @@ func openPortable(s *sockets) (carrier, error) {
 	c := &portable{
 		zone:   s.iface.Name,
 		port:   s.port,
+		stamps: s.stamps,
 		memory: make([]byte, maxDatagram),
 	}
 	if err := c.open(s); err != nil {
@@ -184,6 +186,7 @@ func (c *portable) send(tx *pgm.Transmit) (int, error) {
 	for i := range tx.Packets {
 		c.count.Writes++
 		if _, err := c.out.WriteToUDPAddrPort(next.packet(&c.scratch), dest); err != nil {
+			c.stamps.note(tx, i)
 			if i > 0 {
 				return i, nil // the rest is offered again, and fails then
 			}
@@ -191,6 +194,7 @@ func (c *portable) send(tx *pgm.Transmit) (int, error) {
 		}
 		c.count.Sent++
 	}
+	c.stamps.note(tx, tx.Packets)
 	return tx.Packets, nil
 }
 
@@ -253,6 +257,8 @@ func (c *portable) fds(dst []FD, _ bool) []FD {
 	}
 	return dst
 }
+
+func (c *portable) readStamps() error { return nil }
 
 func (c *portable) stats() IOStats { return c.count }
 

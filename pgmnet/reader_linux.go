@@ -24,6 +24,7 @@ type reader struct {
 	heads     [batchSize]unix.Mmsghdr
 	names     [batchSize]sockaddr
 	controls  [batchSize]groControl
+	stamped   *[batchSize][32]uint64 // in place of controls where datagrams bear time stamps
 	iovs      [batchSize]unix.Iovec
 	datagrams [batchSize]datagram
 	memory    []byte
@@ -42,7 +43,10 @@ type groControl struct {
 	size int32
 }
 
-func (r *reader) init(mode IO, gro bool) {
+func (r *reader) init(mode IO, gro, stamped bool) {
+	if stamped {
+		r.stamped = new([batchSize][32]uint64)
+	}
 	r.gro, r.batch = gro, mode != Single
 	r.memory = make([]byte, batchSize*maxDatagram)
 	for i := range r.heads {
@@ -53,6 +57,9 @@ func (r *reader) init(mode IO, gro bool) {
 		h.Iov = &r.iovs[i]
 		h.SetIovlen(1)
 		h.Control = (*byte)(unsafe.Pointer(&r.controls[i]))
+		if stamped {
+			h.Control = (*byte)(unsafe.Pointer(&r.stamped[i]))
+		}
 		r.reset(i)
 	}
 }
@@ -63,6 +70,9 @@ func (r *reader) reset(i int) {
 	h := &r.heads[i].Hdr
 	h.Namelen = uint32(unsafe.Sizeof(r.names[i].raw))
 	h.SetControllen(int(unsafe.Sizeof(r.controls[i])))
+	if r.stamped != nil {
+		h.SetControllen(int(unsafe.Sizeof(r.stamped[i])))
+	}
 	h.Flags = 0
 }
 
@@ -95,6 +105,9 @@ func (r *reader) read(in *input) ([]datagram, error) {
 // of the packets that UDP_GRO joined, but the first of them does: they are all of
 // its length.
 func (r *reader) readOne(in *input) ([]datagram, error) {
+	if r.stamped != nil {
+		return r.readStamped(in)
+	}
 	name := &r.names[0]
 	name.len = uint32(unsafe.Sizeof(name.raw))
 	b := r.memory[:maxDatagram]
@@ -111,6 +124,21 @@ func (r *reader) readOne(in *input) ([]datagram, error) {
 		d.segment = n
 	}
 	r.runs = d.segment < size
+	return r.datagrams[:1], nil
+}
+
+// readStamped is readOne for a datagram with a time stamp, which recvfrom does not
+// tell.
+func (r *reader) readStamped(in *input) ([]datagram, error) {
+	n, errno := recvmsg(in.fd, &r.heads[0].Hdr)
+	if errno != 0 {
+		return nil, r.failed(errno)
+	}
+	r.heads[0].Len = uint32(n)
+	r.backlog = true
+	r.streak++
+	r.batches++
+	r.take(0, in)
 	return r.datagrams[:1], nil
 }
 
@@ -141,7 +169,9 @@ func (r *reader) take(i int, in *input) {
 	d.from = r.names[i].addr()
 	d.group = in.group
 	c := &r.controls[i]
-	if uintptr(h.Controllen) >= unsafe.Offsetof(c.size)+unsafe.Sizeof(c.size) &&
+	if r.stamped != nil {
+		r.takeControl(d, unsafe.Slice(h.Control, h.Controllen))
+	} else if uintptr(h.Controllen) >= unsafe.Offsetof(c.size)+unsafe.Sizeof(c.size) &&
 		c.head.Level == unix.IPPROTO_UDP && c.head.Type == unix.UDP_GRO && c.size > 0 {
 		d.segment = int(c.size)
 	}
@@ -150,6 +180,28 @@ func (r *reader) take(i int, in *input) {
 		r.truncated++
 	}
 	r.reset(i)
+}
+
+// takeControl takes the segment size and the time stamp of d from its control
+// messages.
+func (r *reader) takeControl(d *datagram, control []byte) {
+	d.arrived, d.hardware = 0, false
+	for len(control) > 0 {
+		level, kind, data := nextControl(&control)
+		switch {
+		case level == unix.IPPROTO_UDP && kind == unix.UDP_GRO && len(data) >= 4:
+			if n := *(*int32)(unsafe.Pointer(&data[0])); n > 0 {
+				d.segment = int(n)
+			}
+		case level == unix.SOL_SOCKET && kind == unix.SO_TIMESTAMPING_NEW:
+			d.arrived, d.hardware = stampOf(data)
+		}
+	}
+}
+
+func recvmsg(fd int, h *unix.Msghdr) (int, syscall.Errno) {
+	n, _, errno := syscall.RawSyscall(unix.SYS_RECVMSG, uintptr(fd), uintptr(unsafe.Pointer(h)), unix.MSG_DONTWAIT)
+	return int(n), errno
 }
 
 func recvfrom(fd int, b []byte, from *sockaddr) (int, syscall.Errno) {

@@ -43,6 +43,8 @@ type Receiver struct {
 	pending   bool      // Poll found it
 	kept      bool      // TakeIn may have left events
 
+	stamped bool // Config.Stamps
+
 	drop func([]byte) bool // Config.Drop
 	lost uint64            // packets the system refused
 	last IOStats           // once closed
@@ -57,7 +59,7 @@ func NewReceiver(cfg Config, rc pgm.ReceiverConfig) (*Receiver, error) {
 	if rc.Rand == nil {
 		rc.Rand = newRand()
 	}
-	r := &Receiver{clock: startClock(), deadline: mono.Never, spin: cfg.Spin, drop: cfg.Drop}
+	r := &Receiver{clock: startClock(), deadline: mono.Never, spin: cfg.Spin, drop: cfg.Drop, stamped: cfg.Stamps}
 	var err error
 	if r.engine, err = pgm.NewReceiver(rc); err != nil {
 		return nil, err
@@ -70,6 +72,7 @@ func NewReceiver(cfg Config, rc pgm.ReceiverConfig) (*Receiver, error) {
 		hops:        1, // all that receivers multicast is for their own link
 		dscp:        cfg.DSCP,
 		loop:        cfg.Loop,
+		arrivals:    cfg.Stamps,
 		readBuffer:  cfg.ReadBuffer,
 		writeBuffer: cfg.WriteBuffer,
 	}, cfg.IO, cfg.Logger)
@@ -182,6 +185,9 @@ func (r *Receiver) handle() bool {
 		if d := &r.batch[r.at]; len(d.data) > 0 {
 			r.handled++
 			if pkt := d.next(); r.drop == nil || !r.drop(pkt) {
+				if r.stamped {
+					r.engine.SetArrival(d.arrived, d.hardware)
+				}
 				r.engine.HandlePacket(r.now, d.from, d.group, pkt)
 			}
 			return true

@@ -47,6 +47,7 @@ type Source struct {
 	runBytes int // unsent bytes that make a full run
 
 	drop    func([]byte) bool // Config.Drop
+	stamps  *stamps           // nil unless Config.Stamps
 	queued  uint              // calls of Queue
 	full    bool              // the socket had no room for the last write
 	served  mono.Time         // when NAKs were last looked for
@@ -97,7 +98,11 @@ func NewSource(cfg Config, pc pgm.SourceConfig) (*Source, error) {
 	if s.engine, err = pgm.NewSource(s.now, pc); err != nil {
 		return nil, err
 	}
+	if cfg.Stamps {
+		s.stamps = newStamps(windowPackets(&pc))
+	}
 	s.net, err = open(&sockets{
+		stamps:      s.stamps,
 		iface:       cfg.Interface,
 		local:       netip.AddrPortFrom(cfg.Addr, cfg.Port),
 		peer:        pc.Group,
@@ -271,6 +276,7 @@ func (s *Source) Abort(code uint8) error {
 }
 
 func (s *Source) shut() error {
+	s.awaitStamps()
 	s.last = s.net.stats()
 	err := s.net.close()
 	s.net = nil
@@ -391,6 +397,9 @@ func (s *Source) serve() (handled bool, err error) {
 		}
 	}
 	s.engine.HandleTimeout(s.now)
+	if s.stamps != nil {
+		return handled, s.ReadStamps()
+	}
 	return handled, nil
 }
 

@@ -26,6 +26,9 @@ type writer struct {
 	heads   [pgm.MaxRunPackets]unix.Mmsghdr
 	iovs    []unix.Iovec
 
+	stamper  *stamper // nil without stamps
+	controls []writeControl
+
 	// The system calls for runs. Tests replace them.
 	sendmsg  func(fd int, h *unix.Msghdr) syscall.Errno
 	sendmmsg func(fd int, hs []unix.Mmsghdr) (int, syscall.Errno)
@@ -62,7 +65,7 @@ func (w *writer) send(tx *pgm.Transmit) (int, error) {
 		}
 		w.head.Name, w.head.Namelen = w.name.pointer(), w.name.len
 	}
-	n, errno := w.write(tx)
+	n, errno := w.write(tx, w.stamper != nil && tx.Original && w.stamper.ready())
 	w.sent += uint64(n)
 	switch {
 	case n > 0 || errno == 0:
@@ -74,13 +77,25 @@ func (w *writer) send(tx *pgm.Transmit) (int, error) {
 	return 0, fmt.Errorf("pgmnet: send to %v: %w", to, errno)
 }
 
-// write writes a run, or the first part of it.
-func (w *writer) write(tx *pgm.Transmit) (int, syscall.Errno) {
+// stampWith makes the writer's writes of new data bear time stamps.
+func (w *writer) stampWith(s *stamps) {
+	if w.stamper = newStamper(w.fd, s); w.stamper == nil {
+		return
+	}
+	w.controls = make([]writeControl, pgm.MaxRunPackets)
+	for i := range w.controls {
+		w.stamper.fill(&w.controls[i])
+	}
+}
+
+// write writes a run, or the first part of it; with stamped, each write that
+// succeeds gets a time stamp.
+func (w *writer) write(tx *pgm.Transmit, stamped bool) (int, syscall.Errno) {
 	if tx.Packets == 1 {
-		return w.writeOne(tx)
+		return w.writeOne(tx, stamped)
 	}
 	if w.mode == GSO && tx.Packets <= pgm.MaxRunPackets && tx.Bytes <= pgm.MaxRunBytes {
-		switch errno := w.writeRun(tx); errno {
+		switch errno := w.writeRun(tx, stamped); errno {
 		case 0:
 			return tx.Packets, 0
 		case unix.EMSGSIZE: // too large for the interface: only in this call
@@ -91,6 +106,26 @@ func (w *writer) write(tx *pgm.Transmit) (int, syscall.Errno) {
 		}
 	}
 	packets := w.cut(tx)
+	if stamped {
+		for i := range packets {
+			w.stamper.attach(&packets[i].Hdr, &w.controls[i], i, 0)
+		}
+		defer w.detach(packets)
+	}
+	n, errno := w.writeEach(packets)
+	if stamped {
+		for i := range n {
+			w.stamper.stamps.wrote(tx.First.Add(i), 1)
+		}
+		if n < len(packets) {
+			w.stamper.failed()
+		}
+	}
+	return n, errno
+}
+
+// writeEach writes packets, or the first of them, one by one for the kernel.
+func (w *writer) writeEach(packets []unix.Mmsghdr) (int, syscall.Errno) {
 	if w.mode != Single {
 		w.writes++
 		n, errno := w.sendmmsg(w.fd, packets)
@@ -108,11 +143,33 @@ func (w *writer) write(tx *pgm.Transmit) (int, syscall.Errno) {
 	return len(packets), 0
 }
 
+// detach removes the control messages that asked for stamps.
+func (w *writer) detach(packets []unix.Mmsghdr) {
+	for i := range packets {
+		packets[i].Hdr.Control = nil
+		packets[i].Hdr.SetControllen(0)
+	}
+}
+
+// wrote takes in what came of one write of a run that was to have a stamp.
+func (w *writer) wrote(tx *pgm.Transmit, errno syscall.Errno) {
+	if errno != 0 {
+		w.stamper.failed()
+		return
+	}
+	w.stamper.stamps.wrote(tx.First, tx.Packets)
+}
+
 // writeOne writes a single packet.
-func (w *writer) writeOne(tx *pgm.Transmit) (int, syscall.Errno) {
+func (w *writer) writeOne(tx *pgm.Transmit, stamped bool) (int, syscall.Errno) {
 	var errno syscall.Errno
 	w.writes++
-	if len(tx.Data) == 1 {
+	if stamped {
+		w.gather(tx)
+		w.stamper.attach(&w.head, &w.controls[0], 0, 0)
+		errno = w.sendmsg(w.fd, &w.head)
+		w.wrote(tx, errno)
+	} else if len(tx.Data) == 1 {
 		errno = sendto(w.fd, tx.Data[0], &w.name)
 	} else {
 		w.gather(tx)
@@ -127,8 +184,15 @@ func (w *writer) writeOne(tx *pgm.Transmit) (int, syscall.Errno) {
 }
 
 // writeRun writes a run as one, for the kernel or the network card to cut.
-func (w *writer) writeRun(tx *pgm.Transmit) syscall.Errno {
+func (w *writer) writeRun(tx *pgm.Transmit, stamped bool) syscall.Errno {
 	w.gather(tx)
+	if stamped {
+		w.stamper.attach(&w.head, &w.controls[0], 0, tx.Segment)
+		w.writes++
+		errno := w.sendmsg(w.fd, &w.head)
+		w.wrote(tx, errno)
+		return errno
+	}
 	w.control.size = uint16(tx.Segment)
 	w.head.Control = (*byte)(unsafe.Pointer(&w.control))
 	w.head.SetControllen(int(unsafe.Sizeof(w.control)))
