@@ -58,6 +58,10 @@ type PublisherConfig struct {
 	Flush      Flush
 	FlushAfter time.Duration // with FlushFull: how long a message waits at most; 0 is for ever
 
+	// Completions are the stages that NextCompletion tells of; the default, none,
+	// costs nothing. With StageWire, Net.Stamps is set.
+	Completions Stage
+
 	// Linger is how long Close waits for the backlog to leave. Default 30 s;
 	// negative means not at all. Repair is how long it answers NAKs after that.
 	// Default 1 s; negative means not at all.
@@ -108,6 +112,7 @@ func (c *PublisherConfig) fill() error {
 			return err
 		}
 	}
+	c.Net.Stamps = c.Net.Stamps || c.Completions&StageWire != 0
 	def(&c.Source.WindowBytes, 64<<20)
 	def(&c.High.Bytes, min(c.Source.WindowBytes/4, 16<<20))
 	def(&c.Source.MaxBacklog, max(c.High.Bytes, c.Source.WindowBytes/4))
@@ -126,6 +131,8 @@ func (c *PublisherConfig) fill() error {
 		return fmt.Errorf("%w: Policy is %d, want Block, WouldBlock or DropNewest", pgm.ErrConfig, c.Policy)
 	case c.Flush >= numFlushes:
 		return fmt.Errorf("%w: Flush is %d, want FlushEach or FlushFull", pgm.ErrConfig, c.Flush)
+	case c.Completions&^AllStages != 0:
+		return fmt.Errorf("%w: Completions is %#x, want a set of stages", pgm.ErrConfig, uint8(c.Completions))
 	case c.FlushAfter < 0:
 		return fmt.Errorf("%w: FlushAfter is %v, want 0 or more", pgm.ErrConfig, c.FlushAfter)
 	}

@@ -39,6 +39,13 @@
 // Neither type is safe for concurrent use, unless Concurrent is set in its
 // configuration, which Serve needs.
 //
+// # When a message left
+//
+// Send returns an id. With [PublisherConfig].Completions, [Publisher.NextCompletion]
+// tells when messages were taken, went to the kernel, left for the network by the
+// kernel's or the network card's own time stamp, and left the window. With
+// Net.Stamps, messages received have the time when they arrived.
+//
 // # What gets lost
 //
 // Whole messages only are delivered. When packets are lost for good, the

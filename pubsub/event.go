@@ -3,6 +3,7 @@ package pubsub
 import (
 	"fmt"
 	"net/netip"
+	"time"
 
 	"github.com/gopgm/gopgm/pgm"
 	"github.com/gopgm/gopgm/seq"
@@ -52,6 +53,12 @@ type Event struct {
 	// First and Last are the numbers of the packets that were lost; those of a
 	// message's first and last packet.
 	First, Last seq.Num
+
+	// At is when the message's last packet arrived, be it a repair; Clock is what
+	// told: ClockDriver or ClockNIC with Net.Stamps, where the system has them,
+	// and else ClockNone.
+	At    time.Time
+	Clock Clock
 
 	Cause pgm.Cause     // of EventGap
 	Why   pgm.EventKind // of EventLeave: pgm.EventFin, EventReset, EventExpired or EventRestart

@@ -47,6 +47,8 @@ type Publisher struct {
 	last  []uint64 // by packet number, modulo its length: what ended was when the packet was complete
 	first seq.Num  // of the session
 
+	trace *tracer // nil without completions
+
 	full  bool // the backlog was at the high watermark, and is not yet down to the low one
 	stats PublisherStats
 
@@ -88,6 +90,10 @@ func newPublisher(cfg PublisherConfig, src source) *Publisher {
 	p := &Publisher{cfg: cfg, src: src, size: src.MaxData(), last: make([]uint64, n)}
 	p.guard.on = cfg.Concurrent
 	_, _, p.first = src.Progress()
+	if cfg.Completions != 0 {
+		p.trace = newTracer(src, cfg.Completions, p.last)
+		p.src = p.trace
+	}
 	return p
 }
 
@@ -272,6 +278,9 @@ func (p *Publisher) admitBy(policy Policy, size int) (ok bool, err error) {
 func (p *Publisher) refused(err error) (id uint64, _ error) {
 	if err != nil {
 		return 0, err
+	}
+	if p.trace != nil && !p.trace.drop(p.id+1) {
+		return 0, ErrWouldBlock
 	}
 	p.id++
 	p.ended = p.id

@@ -298,6 +298,12 @@ func (s *Subscriber) take(ev *pgm.Event) bool {
 			s.gap(st, ev.First, ev.Last, CauseFraming)
 			return true
 		}
+		if ev.Arrived != 0 {
+			s.event.At, s.event.Clock = time.Unix(0, ev.Arrived), ClockDriver
+			if ev.Hardware {
+				s.event.Clock = ClockNIC
+			}
+		}
 		s.current = st
 		return s.next()
 	case pgm.EventLoss:
