@@ -25,7 +25,14 @@ import (
 // room for, and all where it has none.
 //
 // After Close it goes on until all has been told.
-func (p *Publisher) NextCompletion(c *Completion) bool { return p.trace != nil && p.trace.next(c) }
+func (p *Publisher) NextCompletion(c *Completion) bool {
+	if p.trace == nil {
+		return false
+	}
+	p.lock()
+	defer p.unlock()
+	return p.trace.next(c)
+}
 
 // Completions returns the completions that NextCompletion would, until there is
 // none for now.
