@@ -86,8 +86,8 @@ func newCable(tb testing.TB, flush Flush) (*Publisher, *Subscriber) {
 	return newPublisher(pc, w), newSubscriber(sc, cableEnd{c: w})
 }
 
-// drain takes all messages there are.
-func drain(tb testing.TB, s *Subscriber) (n int) {
+// takeAll takes all messages there are.
+func takeAll(tb testing.TB, s *Subscriber) (n int) {
 	for {
 		ev, err := s.TryRecv()
 		if err != nil {
@@ -123,7 +123,7 @@ func TestAllocs(t *testing.T) {
 				if err := p.Flush(); err != nil {
 					t.Fatal(err)
 				}
-				if n := drain(t, s); n != 21 {
+				if n := takeAll(t, s); n != 21 {
 					t.Fatalf("%d of 21 messages", n)
 				}
 			}
@@ -149,7 +149,7 @@ func BenchmarkMessage(b *testing.B) {
 				p.Send(topic, body)
 				if n++; n%1000 == 0 {
 					p.Flush()
-					drain(b, s)
+					takeAll(b, s)
 				}
 			}
 		})

@@ -111,8 +111,8 @@ func (d *decoder) scan() (n int, r result) {
 	data, limit := d.data, d.limit
 	for len(d.frames) < maxFrames {
 		if n+shortHeader <= len(data) && data[n]-1 < longMark-1 { // a short header, by far the most common
-			end, body := n+1+int(data[n]), int(data[n])-1
-			if body > limit {
+			end := n + 1 + int(data[n])
+			if end > limit {
 				return 0, resultBroken
 			}
 			if end > len(data) {
@@ -127,7 +127,7 @@ func (d *decoder) scan() (n int, r result) {
 			continue
 		}
 		head, body, more, ok := parseHeader(data[n:])
-		if !ok || body > uint64(d.limit) {
+		if !ok || d.beyond(n+head, body) {
 			return 0, resultBroken
 		}
 		end := uint64(n+head) + body
@@ -149,7 +149,7 @@ func (d *decoder) scan() (n int, r result) {
 func (d *decoder) resume() result {
 	for {
 		head, body, more, ok := parseHeader(d.buf[d.pos:])
-		if !ok || uint64(d.pos)+body > uint64(d.limit) {
+		if !ok || d.beyond(d.pos+head, body) {
 			return resultBroken
 		}
 		if head == 0 {
@@ -172,6 +172,12 @@ func (d *decoder) resume() result {
 		}
 	}
 	return d.split()
+}
+
+// beyond reports whether a message that has n bytes, and body more, is too large.
+// A body may claim to be of nearly 2^64.
+func (d *decoder) beyond(n int, body uint64) bool {
+	return body > uint64(d.limit) || uint64(n)+body > uint64(d.limit)
 }
 
 // take copies of d.data what d.buf lacks to be n bytes long. It reports false if

@@ -88,6 +88,8 @@ func (m *machine) Push(bool) error {
 }
 
 func (m *machine) Await() error              { return os.ErrDeadlineExceeded }
+func (m *machine) Finish() error             { return nil }
+func (m *machine) Due() time.Duration        { return 0 }
 func (m *machine) Poll(time.Duration) error  { return m.Push(false) }
 func (m *machine) SetDeadline(time.Time)     {}
 func (m *machine) Close(time.Duration) error { return m.Push(false) }
@@ -114,6 +116,12 @@ func (s *script) Recv() (pgm.Event, error) {
 	return ev, nil
 }
 
+func (s *script) TakeIn() error               { return nil }
+func (s *script) TakeInDue() time.Duration    { return 0 }
+func (s *script) Due() time.Duration          { return 0 }
 func (s *script) SetDeadline(time.Time)       {}
 func (s *script) Close() error                { return nil }
 func (s *script) Stats() pgmnet.ReceiverStats { return pgmnet.ReceiverStats{} }
+
+func (m *machine) FDs(dst []pgmnet.FD) []pgmnet.FD { return dst }
+func (s *script) FDs(dst []pgmnet.FD) []pgmnet.FD  { return dst }
