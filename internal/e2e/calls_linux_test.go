@@ -81,9 +81,9 @@ func TestSystemCalls(t *testing.T) {
 	}
 	l := lab.Require(t, 2)
 	dir := t.TempDir()
-	sub := startRoleUnder(t, l.Hosts[1], "subscribe-calls", "strace", "-f", "-o", filepath.Join(dir, "sub"))
+	sub := startRoleUnder(t, l.Hosts[1], "subscribe-calls", nil, "strace", "-f", "-o", filepath.Join(dir, "sub"))
 	waitListening(t, l, 1, 5555)
-	pub := startRoleUnder(t, l.Hosts[0], "publish-calls", "strace", "-f", "-o", filepath.Join(dir, "pub"))
+	pub := startRoleUnder(t, l.Hosts[0], "publish-calls", nil, "strace", "-f", "-o", filepath.Join(dir, "pub"))
 	for _, p := range []*role{pub, sub} {
 		if err := p.cmd.Wait(); err != nil {
 			t.Fatalf("%s: %v: %s", p.name, err, &p.stderr)

@@ -23,7 +23,7 @@ const roleEnv = "PGM_E2E_ROLE"
 
 func TestMain(m *testing.M) {
 	roles := map[string]func(*census) error{
-		"source": sourceRole, "receiver": receiverRole,
+		"source": sourceRole, "receiver": receiverRole, "publisher": publisherRole,
 		"publish-calls": publishCallsRole, "subscribe-calls": subscribeCallsRole,
 	}
 	if role := roles[os.Getenv(roleEnv)]; role != nil {
@@ -204,14 +204,14 @@ type role struct {
 	stdout, stderr bytes.Buffer
 }
 
-func startRole(t *testing.T, h *lab.Host, name string) *role {
+func startRole(t *testing.T, h *lab.Host, name string, env ...string) *role {
 	t.Helper()
-	return startRoleUnder(t, h, name)
+	return startRoleUnder(t, h, name, env)
 }
 
-// startRoleUnder starts a role as the last argument of another command, or as
-// the command itself.
-func startRoleUnder(t *testing.T, h *lab.Host, name string, command ...string) *role {
+// startRoleUnder starts a role with more in its environment, as the last argument
+// of another command, or as the command itself.
+func startRoleUnder(t *testing.T, h *lab.Host, name string, env []string, command ...string) *role {
 	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
@@ -219,7 +219,7 @@ func startRoleUnder(t *testing.T, h *lab.Host, name string, command ...string) *
 	}
 	command = append(command, self)
 	p := &role{name: name, cmd: h.Command(command[0], command[1:]...)}
-	p.cmd.Env = append(os.Environ(), roleEnv+"="+name)
+	p.cmd.Env = append(append(os.Environ(), roleEnv+"="+name), env...)
 	p.cmd.Stdout, p.cmd.Stderr = &p.stdout, &p.stderr
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)

@@ -8,13 +8,16 @@ import (
 	"os/exec"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/gopgm/gopgm/internal/lab"
 )
 
-// capture writes a capture file of UDP datagrams between port 3055 of two hosts.
+// capture writes a capture file of UDP datagrams between port 3055 of two hosts,
+// a millisecond apart.
 func capture(t *testing.T, payloads ...string) string {
 	t.Helper()
 	var b bytes.Buffer
@@ -24,7 +27,7 @@ func capture(t *testing.T, payloads ...string) string {
 	b.Write(make([]byte, 8))                  // no time zone
 	b.Write(le.AppendUint32(nil, 1<<16))      // longest packet
 	b.Write(le.AppendUint32(nil, 101))        // packets start with the IP header
-	for _, s := range payloads {
+	for i, s := range payloads {
 		payload, err := hex.DecodeString(strings.ReplaceAll(s, " ", ""))
 		if err != nil {
 			t.Fatal(err)
@@ -32,7 +35,8 @@ func capture(t *testing.T, payloads ...string) string {
 		n := 28 + len(payload)
 		ip := []byte{0x45, 0, byte(n >> 8), byte(n), 0, 0, 0, 0, 16, 17, 0, 0, 10, 77, 1, 1, 239, 192, 0, 1}
 		udp := []byte{0x0b, 0xef, 0x0b, 0xef, byte((n - 20) >> 8), byte(n - 20), 0, 0}
-		b.Write(make([]byte, 8)) // time
+		b.Write(le.AppendUint32(nil, 0))
+		b.Write(le.AppendUint32(nil, uint32(i)*1000)) // microseconds
 		b.Write(le.AppendUint32(nil, uint32(n)))
 		b.Write(le.AppendUint32(nil, uint32(n)))
 		b.Write(ip)
@@ -91,5 +95,26 @@ func TestDissect(t *testing.T) {
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
+	}
+}
+
+func TestRepairTimes(t *testing.T) {
+	if _, err := exec.LookPath("tshark"); err != nil {
+		lab.Skip(t, err)
+	}
+	const (
+		nak      = "1d4c03e8 0800 6b13 010203040506 0000 00015f91 0001 0000 0a09094d 0001 0000 efc00001"
+		nakList  = "1d4c03e8 0803 0000 010203040506 0000 00015f91 0001 0000 0a09094d 0001 0000 efc00001 0004000c 82080000 00015f92"
+		repair91 = "03e81d4c 0500 102c 010203040506 0001 00015f91 00000000 61"
+		repair92 = "03e81d4c 0500 102b 010203040506 0001 00015f92 00000000 61"
+		other91  = "03e91d4c 0500 102b 010203040506 0001 00015f91 00000000 61" // another session
+	)
+	file := capture(t, repair91, nak, other91, nakList, repair92, repair91, repair91)
+	got, err := RepairTimes(file, 3055)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := []time.Duration{time.Millisecond, 4 * time.Millisecond}; !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
 	}
 }

@@ -4,7 +4,7 @@
 // The peers are testdata/interop/openpgm.c and zmq.c, built by [Program.Build] and
 // run by [Start], on a host of package lab. Both sides make the same messages,
 // with [Message] or [Parts], and need compare no more than a [Digest]. Where
-// messages may be missing, [Parts.Take] tells which one has come.
+// messages may be missing, [Parts.Find] tells which one has come.
 package interop
 
 import (

@@ -1,6 +1,9 @@
 package interop
 
-import "bytes"
+import (
+	"bytes"
+	"slices"
+)
 
 // maxParts is how many parts a message has at most.
 const maxParts = 4
@@ -9,13 +12,6 @@ const maxParts = 4
 // They are the same that the ZeroMQ peer makes, see shape in zmq.c.
 type Parts struct {
 	Max int // at most 131,071
-
-	// What Take has seen: the number of the message after the last one taken,
-	// how many messages and bytes, and their digest.
-	Next     int
-	Messages int
-	Bytes    int
-	Digest   Digest
 
 	buf   []byte
 	parts [maxParts][]byte
@@ -68,44 +64,27 @@ func (p *Parts) Make(index int) [][]byte {
 	return p.parts[:s.parts]
 }
 
-// Take takes in a message that was received. It is looked for from the one after
-// the last on, up to the one before end. Take returns how many were skipped, and
-// false if it is none of them.
-//
-// To take the first that is equal is right even where several are: if what was
-// received is part of what was sent, in order, it is found to be.
-func (p *Parts) Take(message [][]byte, end int) (skipped int, ok bool) {
-	var got shape
-	size := 0
+// Find returns the index of a message: the first from index from on, but before
+// end. It returns false if there is none. Short messages may be equal.
+func (p *Parts) Find(message [][]byte, from, end int) (index int, ok bool) {
 	if len(message) > maxParts {
 		return 0, false
 	}
+	got := shape{parts: len(message)}
+	size := 0
 	for i, m := range message {
 		size += len(m)
 		got.end[i] = size
 	}
-	got.parts = len(message)
-	for i := p.Next; i < end; i++ {
-		if want, _ := p.shape(i); want != got || !equal(p.Make(i), message) {
-			continue
+	for i := from; i < end; i++ {
+		if want, _ := p.shape(i); want == got && equal(p.Make(i), message) {
+			return i, true
 		}
-		skipped, p.Next = i-p.Next, i+1
-		p.Messages++
-		p.Bytes += size
-		p.Digest.AddParts(message)
-		return skipped, true
 	}
 	return 0, false
 }
 
-func equal(a, b [][]byte) bool {
-	for i := range a {
-		if !bytes.Equal(a[i], b[i]) {
-			return false
-		}
-	}
-	return len(a) == len(b)
-}
+func equal(a, b [][]byte) bool { return slices.EqualFunc(a, b, bytes.Equal) }
 
 // DigestOfParts is the digest of the first count messages of up to max bytes.
 func DigestOfParts(count, max int) Digest {

@@ -1,8 +1,6 @@
 package interop
 
 import (
-	"bytes"
-	"math/rand/v2"
 	"testing"
 )
 
@@ -49,31 +47,26 @@ func TestPartsShapes(t *testing.T) {
 	}
 }
 
-// TestTake has a tenth of the messages missing, and others come spliced.
-func TestTake(t *testing.T) {
+func TestFind(t *testing.T) {
 	const count, most = 3000, 300
-	rng := rand.New(rand.NewPCG(1, 1))
-	source, p := Parts{Max: most}, Parts{Max: most}
-	var want Digest
-	var received, skipped int
+	p, q := Parts{Max: most}, Parts{Max: most}
 	for i := range count {
-		message := source.Make(i)
-		if i > 0 && rng.IntN(10) == 0 {
-			continue
+		message := p.Make(i)
+		if got, ok := q.Find(message, i, count); !ok || got != i {
+			t.Fatalf("found message %d at %d, %v", i, got, ok)
 		}
-		spliced := [][]byte{bytes.Repeat([]byte{1}, 1+rng.IntN(most)), []byte("tail")}
-		if _, ok := p.Take(spliced, count); ok {
-			t.Fatalf("took %q, which was not sent", spliced)
+		if len(message[0]) < 8 {
+			continue // there may be another one like it
 		}
-		n, ok := p.Take(message, count)
-		if !ok {
-			t.Fatalf("did not take message %d", i)
+		if got, ok := q.Find(message, max(i-20, 0), count); !ok || got != i {
+			t.Fatalf("found message %d at %d, %v", i, got, ok)
 		}
-		want.AddParts(message)
-		received++
-		skipped += n
-	}
-	if p.Digest != want || p.Messages != received || received+skipped != p.Next {
-		t.Errorf("%d messages, digest %v, up to %d; want %d, %v, %d", p.Messages, p.Digest, p.Next, received, want, received+skipped)
+		if got, ok := q.Find(message, i+1, i+100); ok {
+			t.Fatalf("found message %d at %d", i, got)
+		}
+		spliced := append([][]byte{message[0]}, []byte("tail"))
+		if got, ok := q.Find(spliced, i, i+100); ok {
+			t.Fatalf("found the beginning of message %d at %d", i, got)
+		}
 	}
 }

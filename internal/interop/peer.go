@@ -93,6 +93,7 @@ type Result struct {
 	Digest   string  // of the messages; see [Digest]
 	Resets   int     // times data was reported lost for good
 	Blocked  int     // times a send had to be repeated
+	Next     int     // the number after that of the last message received
 	Skipped  int     // messages not received, between the first and the last that were
 	Bad      int     // messages received that were not sent
 	Seconds  float64 // from the first message to the last
