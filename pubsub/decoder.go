@@ -60,11 +60,14 @@ func (d *decoder) keep() {
 // lose forgets the message that has begun, if there is one, and goes on at the
 // next boundary. It returns the first packet of that message.
 func (d *decoder) lose() (first seq.Num, partial bool) {
-	first, partial = d.first, len(d.buf) > 0 && !d.release
+	first, partial = d.first, d.begun()
 	d.joined, d.data = false, nil
 	d.buf, d.pos, d.release = d.buf[:0], 0, false
 	return first, partial
 }
+
+// begun reports whether a message has begun that is not whole yet.
+func (d *decoder) begun() bool { return len(d.buf) > 0 && !d.release }
 
 // span returns the first and the last packet of the message found last.
 func (d *decoder) span() (first, last seq.Num) {

@@ -35,6 +35,7 @@ type Subscriber struct {
 	event   Event
 	found   bool // Poll has found event
 	closed  bool
+	leave   *Event    // follows the gap in event
 	user    time.Time // the deadline the user has set
 	stats   SubscriberStats
 	hold    frameStore
@@ -247,6 +248,10 @@ func (s *Subscriber) took() bool {
 // next finds the next message of the packet at hand that is subscribed to, or a
 // gap. It reports false if there is none.
 func (s *Subscriber) next() bool {
+	if s.leave != nil {
+		s.event, s.leave = *s.leave, nil
+		return true
+	}
 	st := s.current
 	if st == nil {
 		return false
@@ -315,6 +320,12 @@ func (s *Subscriber) take(ev *pgm.Event) bool {
 		delete(s.streams, ev.Source)
 		s.last = nil
 		s.event.Kind, s.event.Why, s.event.Code = EventLeave, ev.Kind, ev.Code
+		if st.begun() { // what has come of a message is all there will be
+			leave := s.event
+			s.leave = &leave
+			s.event = Event{Group: ev.Group}
+			s.gap(st, ev.First, ev.First-1, pgm.CauseEnd)
+		}
 	}
 	return true
 }
