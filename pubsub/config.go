@@ -30,7 +30,7 @@ type Flush uint8
 // be sent fill packets up: there is no hurry for them.
 const (
 	FlushEach Flush = iota // every message at once
-	FlushFull              // when a packet is full, at Flush, or once FlushAfter has passed
+	FlushFull              // when as many packets are full as one system call takes, at Flush, or once FlushAfter has passed
 	numFlushes
 )
 

@@ -49,6 +49,8 @@ type Publisher struct {
 
 	trace *tracer // nil without completions
 
+	pushed uint64 // with FlushFull: how many packets were built at the last Push
+
 	full  bool // the backlog was at the high watermark, and is not yet down to the low one
 	stats PublisherStats
 
@@ -383,6 +385,10 @@ func (p *Publisher) complete() {
 	if p.open == nil {
 		return
 	}
+	if p.n == offsetLen { // all that was to be in it was given up
+		p.open = nil
+		return
+	}
 	if p.offset == noBoundary && p.ended == p.id && p.n < len(p.open) {
 		p.offset = p.n - offsetLen // a message ended here, and none begins: the next packet does
 	}
@@ -402,10 +408,13 @@ func (p *Publisher) end(bytes int) (id uint64, err error) {
 	if p.cfg.Flush == FlushEach || p.late() {
 		return p.id, p.flush()
 	}
-	if p.n < len(p.open) {
+	if p.n == len(p.open) {
+		p.complete()
+	}
+	if p.stats.Packets == p.pushed {
 		return p.id, nil
 	}
-	p.complete()
+	p.pushed = p.stats.Packets
 	return p.id, p.src.Push(true)
 }
 

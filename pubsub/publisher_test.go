@@ -1,0 +1,31 @@
+package pubsub
+
+import "testing"
+
+// TestFlushFull has full packets leave though no message ends where a packet does.
+func TestFlushFull(t *testing.T) {
+	p, m := newMachine(t, 1472, FlushFull)
+	for range 100 {
+		send(t, p, [][]byte{make([]byte, 1000)})
+	}
+	if got, want := len(m.packets), 100*1010/1426; got != want {
+		t.Errorf("%d packets left, want %d", got, want)
+	}
+}
+
+// TestReserveGivenUp gives up a message for which a packet was begun. No packet
+// is sent that has nothing in it.
+func TestReserveGivenUp(t *testing.T) {
+	p, m := newMachine(t, 1472, FlushEach)
+	if _, err := p.Reserve([]byte("topic"), 100); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	if len(m.packets) > 0 {
+		t.Errorf("sent %x", m.packets[0].tsdu)
+	}
+	send(t, p, [][]byte{[]byte("a")})
+	wantPackets(t, m.packets, [][]byte{unhex(t, "0000 0200 61")})
+}
