@@ -38,7 +38,7 @@ type Publisher struct {
 	open   []byte    // the packet begun, as much of it as is used; nil if there is none
 	n      int       // bytes of it filled, the offset included
 	offset int       // in it, of the first frame that begins a message, or noBoundary
-	since  time.Time // when the oldest message in it was put there, if FlushAfter is set
+	since  time.Time // when the oldest message that may wait was taken, if FlushAfter is set
 	hole   hole      // what Reserve returned, for Commit
 
 	size  int      // bytes that a packet has for offset and stream
@@ -172,6 +172,7 @@ func (p *Publisher) Flush() error {
 	p.lock()
 	defer p.unlock()
 	p.complete()
+	p.since = time.Time{}
 	for {
 		if err := p.src.Push(false); err != nil {
 			return err
@@ -395,7 +396,7 @@ func (p *Publisher) complete() {
 	binary.BigEndian.PutUint16(p.open, uint16(p.offset))
 	num := p.src.Commit(p.n)
 	p.last[uint32(num)&uint32(len(p.last)-1)] = p.ended
-	p.open, p.since = nil, time.Time{}
+	p.open = nil
 	p.stats.Packets++
 }
 
@@ -435,5 +436,6 @@ func (p *Publisher) flush() error {
 		}
 	}
 	p.complete()
+	p.since = time.Time{}
 	return p.src.Push(false)
 }

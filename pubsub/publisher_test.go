@@ -1,6 +1,9 @@
 package pubsub
 
-import "testing"
+import (
+	"testing"
+	"time"
+)
 
 // TestFlushFull has full packets leave though no message ends where a packet does.
 func TestFlushFull(t *testing.T) {
@@ -10,6 +13,25 @@ func TestFlushFull(t *testing.T) {
 	}
 	if got, want := len(m.packets), 100*1010/1426; got != want {
 		t.Errorf("%d packets left, want %d", got, want)
+	}
+}
+
+// TestFlushAfter has a message of two packets leave when it has waited, and not
+// only when another one follows.
+func TestFlushAfter(t *testing.T) {
+	p, m := newMachine(t, 1472, FlushFull)
+	p.cfg.FlushAfter = time.Millisecond
+	m.hold = true
+	send(t, p, [][]byte{make([]byte, 2000)})
+	m.hold = false
+	deadline := time.Now().Add(5 * time.Second)
+	for len(m.packets) < 2 && time.Now().Before(deadline) {
+		if err := p.Poll(time.Millisecond); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(m.packets) != 2 {
+		t.Errorf("%d packets left, want 2", len(m.packets))
 	}
 }
 
