@@ -117,3 +117,26 @@ func TestZMQTimeout(t *testing.T) {
 	r.wait(1)
 	r.wantStderr("pgmrecv: timed out after 300ms with 0 of 2 messages\n")
 }
+
+// TestCompletions publishes three messages and checks that the sender tells of
+// each of them once a stage.
+func TestCompletions(t *testing.T) {
+	t.Parallel()
+	s := start(t, "pgmsend", "--zmq", "-p", port(), "--json", "--completions", "--linger", "100ms", "one", "two", "three")
+	s.wait(0)
+	upto := make(map[any]float64)
+	for _, l := range s.jsonLines() {
+		if l["event"] != "completion" {
+			continue
+		}
+		if l["first"] != upto[l["stage"]]+1 {
+			t.Errorf("%v comes after %v", l, upto[l["stage"]])
+		}
+		upto[l["stage"]] = l["last"].(float64)
+	}
+	for _, stage := range []string{"taken", "kernel", "wire", "retired"} {
+		if upto[stage] != 3 {
+			t.Errorf("%s is told of %v messages, want 3", stage, upto[stage])
+		}
+	}
+}

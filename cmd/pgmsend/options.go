@@ -39,6 +39,8 @@ type options struct {
 	paths  []string
 	topic  string
 	linger cli.Duration
+
+	completions bool
 }
 
 func parse(args []string, stdout io.Writer) (o *options, done bool, err error) {
@@ -50,6 +52,7 @@ func parse(args []string, stdout io.Writer) (o *options, done bool, err error) {
 	f.Var(&f.Window, "window", "memory for what was sent and can be repaired")
 	f.StringArrayVarP(&o.paths, "file", "f", nil, "send the file or the directory's files at `PATH`; may be repeated")
 	f.StringVarP(&o.topic, "topic", "t", "", "with --zmq: make `TOPIC` the first frame of each message")
+	f.BoolVar(&o.completions, "completions", false, "with --zmq: print when messages reached the window, the kernel,\nthe wire, and left the window")
 	o.linger = cli.Duration(2 * time.Second)
 	f.Var(&o.linger, "linger", "how long to stay for repairs after the last data or request")
 	f.AddOutput()
@@ -62,7 +65,7 @@ func parse(args []string, stdout io.Writer) (o *options, done bool, err error) {
 	if f.ZMQ && len(o.paths) > 0 {
 		return o, false, cli.Usagef("--file and --zmq contradict each other")
 	}
-	if err := f.NeedZMQ("topic"); err != nil {
+	if err := f.NeedZMQ("topic", "completions"); err != nil {
 		return o, false, err
 	}
 	if i := o.Config.Interface; !f.Changed("tpdu") && i != nil && i.MTU > 0 {

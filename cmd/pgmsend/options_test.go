@@ -29,6 +29,7 @@ func TestUsage(t *testing.T) {
 		{[]string{"--file", "a", "hello"}, 2, `pgmsend: both --file and a message ("hello"): want one of them` + hint},
 		{[]string{"--zmq", "--file", "a"}, 2, "pgmsend: --file and --zmq contradict each other" + hint},
 		{[]string{"--topic", "a", "hello"}, 2, "pgmsend: --topic needs --zmq, or an endpoint as --network" + hint},
+		{[]string{"--completions", "hello"}, 2, "pgmsend: --completions needs --zmq, or an endpoint as --network" + hint},
 		{[]string{"--zmq", "-s", "7501", "hello"}, 2, "pgmsend: --service and --zmq contradict each other: ZeroMQ has one port, --port" + hint},
 		{[]string{"-n", "epgm://127.0.0.1;239.192.0.1:5555", "-p", "5556", "hello"}, 2, "pgmsend: --port and the port of epgm://127.0.0.1;239.192.0.1:5555 contradict each other" + hint},
 		{[]string{"-n", "epgm://127.0.0.1;239.192.0.1:5555", "--zmq=false"}, 2, "pgmsend: --zmq=false and epgm://127.0.0.1;239.192.0.1:5555 contradict each other" + hint},

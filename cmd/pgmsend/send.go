@@ -87,6 +87,9 @@ func send(o *options, stdin io.Reader, stdout, stderr io.Writer) error {
 		err = e
 	}
 	s.bar.Clear()
+	if e := s.complete(); err == nil {
+		err = e
+	}
 	if !o.Quiet && (err == nil || s.src.Stats().Messages > 0) {
 		err = errors.Join(err, s.summarize())
 	}
@@ -182,7 +185,7 @@ func (s *sender) tick() error {
 		s.bar.Show(now, s.done, s.size, fmt.Sprintf("%s, %d repaired, %d lost", cli.FormatRate(float64(st.Rate)), st.RDATAPackets, st.NAKOutside))
 	}
 	s.src.SetDeadline(now.Add(tick))
-	return nil
+	return s.complete()
 }
 
 // serve answers receivers for a while.

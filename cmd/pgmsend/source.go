@@ -35,6 +35,10 @@ type publisher struct {
 
 func newPublisher(o *options) (*publisher, error) {
 	pc := o.source()
+	var told pubsub.Stage
+	if o.completions {
+		told = pubsub.AllStages
+	}
 	pub, err := pubsub.NewPublisher(pubsub.PublisherConfig{
 		Net:    o.Config,
 		Source: pc,
@@ -42,6 +46,8 @@ func newPublisher(o *options) (*publisher, error) {
 		Flush:  pubsub.FlushFull,
 		Linger: farewell,
 		Repair: farewell, // the tool itself has waited for the end of requests
+
+		Completions: told,
 	})
 	if err != nil {
 		return nil, err
