@@ -85,6 +85,10 @@ type SubscriberConfig struct {
 	// included. Larger ones are dropped and reported. Default 32 MiB.
 	MaxMessage int
 
+	// QueueBytes bounds the events that wait in memory for a Subscriber that
+	// shares its receive, see Subscriber.Share. Default 16 MiB.
+	QueueBytes int
+
 	// Concurrent lets several goroutines use the Subscriber at the same time, and
 	// one of them run Serve; only one at a time may receive. Each call then takes
 	// a lock, which none holds while it waits, and messages are copied: frames
@@ -169,8 +173,12 @@ func (c *SubscriberConfig) fill() error {
 		c.Net.Network, c.Net.Port, c.Receiver.Port = n, port, port
 	}
 	def(&c.MaxMessage, 32<<20)
+	def(&c.QueueBytes, 16<<20)
 	if c.MaxMessage < 0 {
 		return fmt.Errorf("%w: MaxMessage is %d, want 1 or more", pgm.ErrConfig, c.MaxMessage)
+	}
+	if c.QueueBytes < 0 {
+		return fmt.Errorf("%w: QueueBytes is %d, want 1 or more", pgm.ErrConfig, c.QueueBytes)
 	}
 	return nil
 }

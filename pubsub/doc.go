@@ -33,6 +33,9 @@
 // an event loop of its own, such as one of epoll, watches the descriptors of
 // [Publisher.FDs] and [Subscriber.FDs], and the time that Due tells.
 //
+// Several Subscribers of one process need the sockets and the work only once: see
+// [Subscriber.Share].
+//
 // A program that neither sends nor receives for a while runs Serve, of either
 // type, in a goroutine of its own.
 //

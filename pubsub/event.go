@@ -39,6 +39,10 @@ func (k Kind) String() string {
 // or is larger than MaxMessage. The other causes are those of package pgm.
 const CauseFraming pgm.Cause = 255
 
+// CauseQueue is the cause of a gap for messages that had no room in the queue of a
+// Subscriber that shares its receive, see [Subscriber.Share].
+const CauseQueue pgm.Cause = 254
+
 // An Event is something a Subscriber has for its user.
 type Event struct {
 	Kind   Kind

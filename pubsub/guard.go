@@ -91,11 +91,15 @@ func (sl *sleeper) wake() {
 	}
 }
 
-// hurry wakes those who would sleep beyond due from now on.
-func (g *guard) hurry(due time.Duration) {
+// hurry wakes those who would sleep beyond due from now on: those who run Serve,
+// or the others.
+func (g *guard) hurry(due time.Duration, serve bool) {
+	if g.asleep == 0 {
+		return
+	}
 	at := time.Now().Add(due)
 	for _, sl := range g.sleepers {
-		if sl.asleep && at.Before(sl.until) {
+		if sl.asleep && sl.serve == serve && at.Before(sl.until) {
 			sl.wake()
 		}
 	}

@@ -279,7 +279,7 @@ func (s *Subscriber) Due() time.Duration {
 }
 
 func (s *Subscriber) due() time.Duration {
-	if s.found || s.current != nil {
+	if s.found || s.queue.n > 0 || s.current != nil {
 		return 0
 	}
 	return s.rcv.Due()
@@ -292,7 +292,7 @@ func (s *Subscriber) takeIn() error {
 		return nil
 	}
 	if s.found {
-		s.event.Frames = s.hold.copy(s.event.Frames)
+		s.keep()
 	}
 	if s.current != nil {
 		s.current.keep()
@@ -307,7 +307,9 @@ func (s *Subscriber) look() (found bool, err error) {
 		if err != nil {
 			return false, err
 		}
-		s.found = s.owned(ev) != nil
+		if s.found = ev != nil; s.found && (s.guard.on || s.shared()) {
+			s.keep() // others may receive before it is taken
+		}
 	}
 	return s.found, nil
 }

@@ -106,7 +106,7 @@ func (p *Publisher) SetDeadline(t time.Time) {
 	defer p.unlock()
 	p.user = t
 	p.src.SetDeadline(t)
-	p.guard.hurry(0)
+	p.guard.hurry(0, false)
 }
 
 // Stats returns the counters.

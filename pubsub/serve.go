@@ -96,7 +96,9 @@ func (p *Publisher) rouse() {
 		if p.above() == nil {
 			p.guard.wakeUsers(nil)
 		}
-		p.guard.hurry(p.due())
+		due := p.due()
+		p.guard.hurry(due, true)
+		p.guard.hurry(due, false)
 	}
 }
 
@@ -202,7 +204,8 @@ func (h *hub) lock() {
 func (h *hub) unlock() {
 	if h.guard.on {
 		if h.guard.asleep > 0 {
-			h.guard.hurry(h.rcv.TakeInDue())
+			h.guard.hurry(h.rcv.TakeInDue(), true)
+			h.hurryUsers()
 		}
 		h.guard.mu.Unlock()
 	}
@@ -217,7 +220,7 @@ func (s *Subscriber) recvShared(ctx context.Context) (*Event, error) {
 		if ev, err := s.tryRecv(); ev != nil || err != nil {
 			return s.owned(ev), err
 		}
-		d := s.rcv.Due()
+		d := s.due()
 		if !s.user.IsZero() {
 			left := time.Until(s.user)
 			if left <= 0 {
@@ -240,11 +243,19 @@ func (s *Subscriber) recvShared(ctx context.Context) (*Event, error) {
 	}
 }
 
+// keep copies the frames of event if they are views.
+func (s *Subscriber) keep() {
+	if s.view {
+		s.event.Frames = s.hold.copy(s.event.Frames)
+		s.view = false
+	}
+}
+
 // owned makes the frames of ev last until s receives again, whatever other
 // goroutines do.
 func (s *Subscriber) owned(ev *Event) *Event {
-	if ev != nil && s.guard.on && ev.Kind == EventMessage {
-		ev.Frames = s.hold.copy(ev.Frames)
+	if ev != nil && s.guard.on {
+		s.keep()
 	}
 	return ev
 }

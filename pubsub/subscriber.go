@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"net"
 	"os"
 	"time"
 
@@ -33,9 +34,11 @@ type Subscriber struct {
 	cfg     SubscriberConfig
 	filter  filter
 	event   Event
-	found   bool // Poll has found event
+	found   bool  // Poll has found event
+	view    bool  // its frames lie in the receive's memory
+	queue   queue // of events that others have found
 	closed  bool
-	leave   *Event    // follows the gap in event
+	follow  *Event    // comes after event
 	user    time.Time // the deadline the user has set
 	stats   SubscriberStats
 	hold    frameStore
@@ -47,24 +50,41 @@ type hub struct {
 	guard     guard
 	rcv       receiver
 	streams   map[pgm.SourceID]*stream
-	last      *stream // the one heard last
-	current   *stream // the one whose packet may have more messages, or nil
-	receiving int     // goroutines that wait for an event
+	last      *stream       // the one heard last
+	current   *stream       // the one whose packet may have more messages, or nil
+	receiving int           // goroutines that wait for an event
+	subs      []*Subscriber // who share it
 }
 
 // A stream is what a Subscriber knows of one source.
 type stream struct {
 	decoder
 	pgm.SourceID
+	join  Event     // that it began with
+	at    time.Time // when its last packet arrived
+	clock Clock     // that told
+}
+
+// arrived takes in when the packet of ev arrived.
+func (st *stream) arrived(ev *pgm.Event) {
+	st.at, st.clock = time.Time{}, ClockNone
+	if ev.Arrived != 0 {
+		st.at, st.clock = time.Unix(0, ev.Arrived), ClockDriver
+	}
+	if ev.Arrived != 0 && ev.Hardware {
+		st.clock = ClockNIC
+	}
 }
 
 // SubscriberStats counts what a Subscriber did.
 type SubscriberStats struct {
-	Messages uint64 // delivered
-	Bytes    uint64 // of their frames
-	Filtered uint64 // messages of topics not subscribed to
-	Gaps     uint64 // EventGap
-	Receiver pgmnet.ReceiverStats
+	Messages uint64               // delivered
+	Bytes    uint64               // of their frames
+	Filtered uint64               // messages of topics not subscribed to
+	Gaps     uint64               // EventGap
+	Overflow uint64               // messages that had no room in the queue, see Share
+	Queued   int                  // bytes that the events in it take now
+	Receiver pgmnet.ReceiverStats // of all who share it
 }
 
 // NewSubscriber opens a Subscriber, which has no subscriptions yet.
@@ -82,7 +102,9 @@ func NewSubscriber(cfg SubscriberConfig) (*Subscriber, error) {
 func newSubscriber(cfg SubscriberConfig, rcv receiver) *Subscriber {
 	h := &hub{rcv: rcv, streams: make(map[pgm.SourceID]*stream)}
 	h.guard.on = cfg.Concurrent
-	return &Subscriber{hub: h, cfg: cfg}
+	s := &Subscriber{hub: h, cfg: cfg}
+	h.subs = []*Subscriber{s}
+	return s
 }
 
 // Subscribe adds a subscription to the messages whose first frame begins with
@@ -108,7 +130,7 @@ func (s *Subscriber) SetDeadline(t time.Time) {
 	defer s.unlock()
 	s.user = t
 	s.rcv.SetDeadline(t)
-	s.guard.hurry(0)
+	s.guard.hurry(0, false)
 }
 
 // Stats returns the counters.
@@ -116,6 +138,7 @@ func (s *Subscriber) Stats() SubscriberStats {
 	s.lock()
 	defer s.unlock()
 	st := s.stats
+	st.Queued = s.queue.bytes
 	st.Receiver = s.rcv.Stats()
 	return st
 }
@@ -127,8 +150,18 @@ func (s *Subscriber) Recv() (*Event, error) {
 	if s.guard.on {
 		return s.recvShared(nil)
 	}
+	if s.shared() {
+		s.rcv.SetDeadline(s.user)
+	}
+	return s.recv()
+}
+
+func (s *Subscriber) recv() (*Event, error) {
+	if s.closed {
+		return nil, net.ErrClosed
+	}
 	for {
-		if s.took() || s.next() {
+		if s.took() || s.queued() || s.next() {
 			return &s.event, nil
 		}
 		ev, err := s.rcv.Recv()
@@ -150,8 +183,11 @@ func (s *Subscriber) TryRecv() (*Event, error) {
 }
 
 func (s *Subscriber) tryRecv() (*Event, error) {
+	if s.closed {
+		return nil, net.ErrClosed
+	}
 	for {
-		if s.took() || s.next() {
+		if s.took() || s.queued() || s.next() {
 			return &s.event, nil
 		}
 		ev, ok, err := s.rcv.TryRecv()
@@ -186,7 +222,7 @@ func (s *Subscriber) RecvContext(ctx context.Context) (*Event, error) {
 			step = s.user
 		}
 		s.rcv.SetDeadline(step)
-		ev, err := s.Recv()
+		ev, err := s.recv()
 		if !errors.Is(err, os.ErrDeadlineExceeded) || !s.user.IsZero() && !time.Now().Before(s.user) {
 			return ev, err
 		}
@@ -210,8 +246,8 @@ func (s *Subscriber) All(ctx context.Context) iter.Seq2[*Event, error] {
 // RecvBatch blocks until there are events and puts as many in dst as there are
 // without another look at the network: those of one packet at most. It returns
 // how many. Their frames are valid until the next call of a method of s; the
-// Frames that the elements of dst have are used again. With Concurrent there is
-// one at a time.
+// Frames that the elements of dst have are used again. With Concurrent or Share
+// there is one at a time.
 func (s *Subscriber) RecvBatch(dst []Event) (n int, err error) {
 	if len(dst) == 0 {
 		return 0, nil
@@ -221,21 +257,19 @@ func (s *Subscriber) RecvBatch(dst []Event) (n int, err error) {
 		frames := dst[n].Frames[:0]
 		dst[n] = *ev
 		dst[n].Frames = append(frames, ev.Frames...)
-		if n+1 == len(dst) || s.guard.on || s.last != nil && s.last.release || !s.next() {
+		if n+1 == len(dst) || s.guard.on || s.shared() || s.last != nil && s.last.release || !s.next() {
 			return n + 1, nil
 		}
 	}
 	return n, err
 }
 
-// Close closes the sockets. Other methods then return net.ErrClosed.
+// Close closes the sockets, unless other Subscribers share them. Other methods
+// then return net.ErrClosed.
 func (s *Subscriber) Close() error {
 	s.lock()
 	defer s.unlock()
-	s.current, s.found, s.closed = nil, false, true
-	err := s.rcv.Close()
-	s.guard.shut()
-	return err
+	return s.leave()
 }
 
 // took takes the event that Poll has found. It reports false if there is none.
@@ -248,8 +282,8 @@ func (s *Subscriber) took() bool {
 // next finds the next message of the packet at hand that is subscribed to, or a
 // gap. It reports false if there is none.
 func (s *Subscriber) next() bool {
-	if s.leave != nil {
-		s.event, s.leave = *s.leave, nil
+	if s.follow != nil {
+		s.event, s.follow = *s.follow, nil
 		return true
 	}
 	st := s.current
@@ -259,17 +293,19 @@ func (s *Subscriber) next() bool {
 	for {
 		switch st.next() {
 		case resultMessage:
+			if s.shared() {
+				s.pass(st)
+			}
 			if !s.filter.matches(st.frames[0]) {
 				s.stats.Filtered++
 				continue
 			}
-			s.stats.Messages++
-			for _, f := range st.frames {
-				s.stats.Bytes += uint64(len(f))
-			}
-			s.event.Kind, s.event.Source = EventMessage, st.SourceID
+			s.event.Kind, s.event.Source, s.event.Group = EventMessage, st.SourceID, st.join.Group
 			s.event.Frames = st.frames
 			s.event.First, s.event.Last = st.span()
+			s.event.At, s.event.Clock = st.at, st.clock
+			s.view = true
+			s.delivered()
 			return true
 		case resultBroken:
 			num := st.num
@@ -291,24 +327,22 @@ func (s *Subscriber) gap(st *stream, first, last seq.Num, why pgm.Cause) {
 	s.stats.Gaps++
 	s.event.Kind, s.event.Source = EventGap, st.SourceID
 	s.event.First, s.event.Last, s.event.Cause = first, last, why
+	s.event.Frames, s.view = nil, false
+	s.tell(&s.event)
 }
 
 // take takes in an event of PGM. It reports whether s.event is to be delivered.
 func (s *Subscriber) take(ev *pgm.Event) bool {
 	st := s.stream(ev.Source)
 	s.event = Event{Source: ev.Source, Group: ev.Group, First: ev.First, Last: ev.Last}
+	s.view = false
 	switch ev.Kind {
 	case pgm.EventMessage:
 		if !st.feed(ev.Last, ev.Data) {
 			s.gap(st, ev.First, ev.Last, CauseFraming)
 			return true
 		}
-		if ev.Arrived != 0 {
-			s.event.At, s.event.Clock = time.Unix(0, ev.Arrived), ClockDriver
-			if ev.Hardware {
-				s.event.Clock = ClockNIC
-			}
-		}
+		st.arrived(ev)
 		s.current = st
 		return s.next()
 	case pgm.EventLoss:
@@ -316,16 +350,20 @@ func (s *Subscriber) take(ev *pgm.Event) bool {
 	case pgm.EventJoin:
 		st.lose()
 		s.event.Kind = EventJoin
+		st.join = s.event
+		s.tell(&s.event)
 	default:
 		delete(s.streams, ev.Source)
 		s.last = nil
-		s.event.Kind, s.event.Why, s.event.Code = EventLeave, ev.Kind, ev.Code
+		leave := s.event
+		leave.Kind, leave.Why, leave.Code = EventLeave, ev.Kind, ev.Code
 		if st.begun() { // what has come of a message is all there will be
-			leave := s.event
-			s.leave = &leave
-			s.event = Event{Group: ev.Group}
 			s.gap(st, ev.First, ev.First-1, pgm.CauseEnd)
+			s.follow = &leave
+		} else {
+			s.event = leave
 		}
+		s.tell(&leave)
 	}
 	return true
 }
