@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/gopgm/gopgm/pgm"
+	"github.com/gopgm/gopgm/wire"
 )
 
 // A carrier takes packets to the network and brings those that arrive. Only
@@ -36,6 +37,9 @@ type carrier interface {
 	// readStamps takes in the time stamps of writes that have come.
 	readStamps() error
 
+	// pass passes on a packet that has come for another source of this host.
+	pass(pkt []byte)
+
 	stats() IOStats
 	close() error
 }
@@ -55,6 +59,8 @@ type datagram struct {
 
 	arrived  int64 // when, in nanoseconds of Unix time; 0 if not known
 	hardware bool  // the network card said so
+
+	passed bool // another source of this host has passed it on
 }
 
 // next takes the first packet off d, which has at least one.
@@ -74,6 +80,7 @@ type sockets struct {
 	local       netip.AddrPort
 	groups      []netip.Addr
 	peer        netip.Addr // the group that most is sent to
+	source      wire.TSI   // who reads and sends; zero for a receiver
 	port        uint16     // of the groups, and of every destination
 	hops        int        // of multicast packets
 	dscp        int

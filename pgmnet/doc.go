@@ -47,9 +47,14 @@
 // # Limitations
 //
 //   - Packets are not carried in raw IP (protocol 113).
-//   - NAKs come to a source's address and UDP port. Sources of one host that
-//     share both share the NAKs too: the kernel gives each to one of them.
-//     Give each source of a host a port, or an address, of its own.
+//   - NAKs come to a source's address and UDP port. If sources of one host share
+//     both, the kernel gives each NAK to one of them, perhaps the wrong one. On
+//     Linux that passes it on: to a Source of this package, in whatever process
+//     of the network namespace, through a Unix socket named after its session;
+//     else to a source of another stack that is bound to the port at all
+//     addresses, which is of some use if it is the only such socket. Elsewhere,
+//     and with the portable implementation, give each source of a host a port,
+//     or an address, of its own.
 //   - The MTU of the way is not discovered: packets are as large as the
 //     interface of the source allows, unless pgm.SourceConfig says less.
 //   - The zone of an IPv6 link-local address is that of the interface and is

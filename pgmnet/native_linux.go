@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/gopgm/gopgm/pgm"
+	"github.com/gopgm/gopgm/wire"
 )
 
 // Where the limits of the socket buffers are set.
@@ -22,6 +23,8 @@ const (
 // directly, on memory that is allocated once.
 type native struct {
 	out   writer
+	sib   sibling
+	local netip.AddrPort
 	buf   reader
 	in    []input
 	polls []unix.PollFd // one for each of in, and one for out
@@ -34,13 +37,14 @@ type native struct {
 
 // An input is a socket to read from.
 type input struct {
-	fd    int
-	group netip.Addr
+	fd     int
+	group  netip.Addr
+	passed bool // it is that of sibling
 }
 
 func openNative(s *sockets, mode IO) (carrier, error) {
 	c := &native{}
-	c.out.fd = -1
+	c.out.fd, c.sib.fd = -1, -1
 	if err := c.open(s, mode); err != nil {
 		c.close()
 		return nil, err
@@ -59,10 +63,10 @@ func (c *native) open(s *sockets, mode IO) error {
 		if err != nil {
 			return err
 		}
-		c.in = append(c.in, input{fd, g})
+		c.in = append(c.in, input{fd: fd, group: g})
 	}
 	if len(s.groups) == 0 {
-		c.in = append(c.in, input{fd: fd})
+		c.in, c.local = append(c.in, input{fd: fd}), s.local
 		if s.peer.IsValid() {
 			if fd, err = openConnected(s); err != nil {
 				return err
@@ -77,13 +81,16 @@ func (c *native) open(s *sockets, mode IO) error {
 	if c.out.stamper == nil {
 		c.stamps = s.stamps
 	}
+	if s.source != (wire.TSI{}) && c.sib.open(s.source, s.port) {
+		c.in = append(c.in, input{fd: c.sib.fd, passed: true})
+	}
 	gro := mode == Auto || mode == GSO
 	for _, in := range c.in {
 		if s.arrivals {
 			setStamping(in.fd, stampReads) // without, datagrams have no stamps
 		}
 		c.polls = append(c.polls, unix.PollFd{Fd: int32(in.fd), Events: unix.POLLIN})
-		if gro && unix.SetsockoptInt(in.fd, unix.IPPROTO_UDP, unix.UDP_GRO, 1) != nil {
+		if gro && !in.passed && unix.SetsockoptInt(in.fd, unix.IPPROTO_UDP, unix.UDP_GRO, 1) != nil {
 			gro = false
 		}
 	}
@@ -173,6 +180,8 @@ func (c *native) poll(d time.Duration, count int) error {
 	return nil
 }
 
+func (c *native) pass(pkt []byte) { c.sib.pass(pkt, c.in[0].fd, c.local.Addr(), c.local.Port()) }
+
 func (c *native) stats() IOStats {
 	s := IOStats{
 		SendMethod:       [...]string{GSO: "UDP_SEGMENT", Mmsg: "sendmmsg", Single: "sendmsg"}[c.out.mode],
@@ -189,6 +198,7 @@ func (c *native) stats() IOStats {
 		Waits:            c.waits,
 		Batches:          c.buf.batches,
 		Truncated:        c.buf.truncated,
+		Passed:           c.sib.passed,
 	}
 	if c.buf.gro {
 		s.ReceiveMethod = "UDP_GRO"
@@ -196,6 +206,9 @@ func (c *native) stats() IOStats {
 		s.ReceiveMethod = "recvmmsg"
 	}
 	for _, in := range c.in {
+		if in.passed {
+			continue
+		}
 		s.Overflow += uint64(dropped(in.fd))
 	}
 	return s

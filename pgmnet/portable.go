@@ -260,6 +260,8 @@ func (c *portable) fds(dst []FD, _ bool) []FD {
 
 func (c *portable) readStamps() error { return nil }
 
+func (c *portable) pass([]byte) {}
+
 func (c *portable) stats() IOStats { return c.count }
 
 func (c *portable) close() error {

@@ -119,7 +119,7 @@ func (r *reader) readOne(in *input) ([]datagram, error) {
 	r.streak++
 	r.batches++
 	d := &r.datagrams[0]
-	*d = datagram{data: b[:size:size], segment: size, from: name.addr(), group: in.group}
+	*d = datagram{data: b[:size:size], segment: size, from: name.addr(), group: in.group, passed: in.passed}
 	if n, ok := wire.PacketLen(d.data); ok && r.gro {
 		d.segment = n
 	}
@@ -167,7 +167,7 @@ func (r *reader) take(i int, in *input) {
 	d.data = r.memory[i*maxDatagram:][:size:size]
 	d.segment = size
 	d.from = r.names[i].addr()
-	d.group = in.group
+	d.group, d.passed = in.group, in.passed
 	c := &r.controls[i]
 	if r.stamped != nil {
 		r.takeControl(d, unsafe.Slice(h.Control, h.Controllen))

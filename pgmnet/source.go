@@ -106,6 +106,7 @@ func NewSource(cfg Config, pc pgm.SourceConfig) (*Source, error) {
 		iface:       cfg.Interface,
 		local:       netip.AddrPortFrom(cfg.Addr, cfg.Port),
 		peer:        pc.Group,
+		source:      pc.TSI,
 		port:        cfg.Port,
 		hops:        cfg.Hops,
 		dscp:        cfg.DSCP,
@@ -391,7 +392,9 @@ func (s *Source) serve() (handled bool, err error) {
 		for i := range ds {
 			for d := &ds[i]; len(d.data) > 0; {
 				if pkt := d.next(); s.drop == nil || !s.drop(pkt) {
-					s.engine.HandlePacket(s.now, d.from, pkt)
+					if s.engine.HandlePacket(s.now, d.from, pkt) == pgm.DropSession && !d.passed {
+						s.net.pass(pkt)
+					}
 				}
 			}
 		}

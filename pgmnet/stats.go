@@ -39,6 +39,10 @@ type IOStats struct {
 	// ReadErrors counts reads that failed for such a reason.
 	ReadErrors uint64
 
+	// Passed counts packets that came for another source of this host, which
+	// has the same address and port, and were passed on to it. Linux only.
+	Passed uint64
+
 	// Truncated counts datagrams that were larger than a packet can be.
 	Truncated uint64
 
