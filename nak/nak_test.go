@@ -361,3 +361,54 @@ func TestModel(t *testing.T) {
 		})
 	}
 }
+
+// TestNudge asks once more, soon after the NCF, and then no more than otherwise.
+func TestNudge(t *testing.T) {
+	cfg := fixed()
+	cfg.Nudge = 2 * time.Millisecond
+	s := newScript(t, cfg)
+	s.table.Miss(s.now, 7, 1)
+	if got := s.untilAsk(); !slices.Equal(got, []seq.Num{7}) {
+		t.Fatalf("asked for %v", got)
+	}
+	s.table.Confirm(s.now, 7)
+	confirmed := s.now
+	if got := s.untilAsk(); !slices.Equal(got, []seq.Num{7}) || s.now != confirmed+2*ms {
+		t.Fatalf("asked for %v after %v, want 7 after 2 ms", got, s.now.Sub(confirmed))
+	}
+	s.state(7, WaitNCF)
+	s.table.Confirm(s.now, 7)
+	s.advance(s.now + 29*ms)
+	s.state(7, WaitData)
+	s.advance(s.now + ms)
+	s.state(7, BackOff)
+
+	// One whose NAK was held back is not asked for sooner: others do that.
+	s = newScript(t, cfg)
+	s.table.Miss(s.now, 8, 1)
+	s.table.Confirm(s.now, 8)
+	s.advance(s.now + 29*ms)
+	s.state(8, WaitData)
+}
+
+// TestNudgeMeasured learns how long repairs take that only come when asked for
+// twice.
+func TestNudgeMeasured(t *testing.T) {
+	cfg := scaled()
+	cfg.Nudge = 2 * time.Millisecond
+	s := newScript(t, cfg)
+	for n := range seq.Num(50) {
+		s.table.Miss(s.now, n, 1)
+		s.untilAsk()
+		s.now += ms / 10
+		s.table.Confirm(s.now, n)
+		s.untilAsk()
+		s.now += ms / 10
+		s.table.Confirm(s.now, n)
+		s.now += ms / 10
+		s.table.Arrived(s.now, n)
+	}
+	if got := s.table.Timing.Data(0); got < 200*time.Microsecond || got > 5*time.Millisecond {
+		t.Errorf("waits %v for a repair, want about 2 ms", got)
+	}
+}

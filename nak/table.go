@@ -86,7 +86,17 @@ type slot struct {
 	dataTries  uint8
 	heard      uint8 // NCFs
 	asks       uint8 // NAKs of ours
+	nudge      nudge
 }
+
+// nudge says whether a number was asked for again soon.
+type nudge uint8
+
+const (
+	nudgeNone nudge = iota
+	nudgeDue        // it will be, when the wait for data ends
+	nudgeDone
+)
 
 const (
 	// maxOpen is how many numbers are waited for at a time. The rest is asked
@@ -178,7 +188,7 @@ func (t *Table) Arrived(now mono.Time, n seq.Num) bool {
 		return false
 	}
 	s := t.slot(n)
-	if s.asks == 1 {
+	if s.asks == 1 || s.asks == 2 && s.nudge == nudgeDone {
 		t.Timing.MeasureData(now.Sub(s.asked))
 	}
 	if s.asks <= 1 {
@@ -240,7 +250,12 @@ func (t *Table) Confirm(now mono.Time, n seq.Num) (suppressed bool) {
 	}
 	s.ncfTries = 0
 	t.set(s, WaitData)
-	t.wait(s, now.Add(t.Timing.Data(int(s.dataTries))))
+	wait := t.Timing.Data(int(s.dataTries))
+	if nudge := t.Timing.cfg.Nudge; nudge > 0 && s.nudge == nudgeNone && s.asks == 1 {
+		s.nudge = nudgeDue
+		wait = min(wait, nudge)
+	}
+	t.wait(s, now.Add(wait))
 	return suppressed
 }
 
@@ -309,10 +324,7 @@ func (t *Table) expire(now mono.Time, n seq.Num, s *slot) {
 			t.giveUp(n, Never)
 			return
 		}
-		t.set(s, Ask)
-		if t.ask == 1 || n.Before(t.askFrom) {
-			t.askFrom = n
-		}
+		t.askNow(n, s)
 	case WaitNCF:
 		t.Timing.rtt.missed(now, t.Timing.Repeat(0))
 		t.progress(s)
@@ -322,6 +334,11 @@ func (t *Table) expire(now mono.Time, n seq.Num, s *slot) {
 		}
 		t.retry(now, s)
 	case WaitData:
+		if s.nudge == nudgeDue {
+			s.nudge = nudgeDone
+			t.askNow(n, s)
+			return
+		}
 		t.Timing.data.missed(now, t.Timing.Data(0))
 		t.progress(s)
 		if s.dataTries++; int(s.dataTries) > cfg.DataRetries {
@@ -329,6 +346,14 @@ func (t *Table) expire(now mono.Time, n seq.Num, s *slot) {
 			return
 		}
 		t.retry(now, s)
+	}
+}
+
+// askNow makes n one of the numbers to ask for.
+func (t *Table) askNow(n seq.Num, s *slot) {
+	t.set(s, Ask)
+	if t.ask == 1 || n.Before(t.askFrom) {
+		t.askFrom = n
 	}
 }
 

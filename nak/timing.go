@@ -19,6 +19,10 @@ type Config struct {
 	InitialRTT               time.Duration // until one was measured
 	GroupSize                int           // receivers assumed to share a loss at first
 
+	// Nudge is when a number is asked for once more that was confirmed and has not
+	// come, however long repairs take. 0 for never.
+	Nudge time.Duration
+
 	NCFRetries, DataRetries int // NAK_NCF_RETRIES, NAK_DATA_RETRIES, 1 to 255
 
 	Passive bool // never ask: what is missing is lost when its back-off ends

@@ -131,6 +131,11 @@ type ReceiverConfig struct {
 	// MaxInterval.
 	NAKBackoff, NAKRepeat, NAKData time.Duration
 
+	// NAKNudge is how long after an NCF a NAK is repeated once if no repair has
+	// come, however long repairs take. Some sources, those of libzmq among them,
+	// send none until another packet reaches them. Default 0: never.
+	NAKNudge time.Duration
+
 	// MinInterval and MaxInterval bound scaled NAK_RPT_IVL and NAK_RDATA_IVL.
 	// Defaults 200 µs and 200 ms.
 	MinInterval, MaxInterval time.Duration
@@ -259,6 +264,8 @@ func (c ReceiverConfig) withDefaults() (ReceiverConfig, error) {
 	case c.NAKBackoff < 0 || c.NAKRepeat < 0 || c.NAKData < 0 || c.SPMRBackoff < 0 || c.PeerExpiry < 0:
 		return c, configError("NAKBackoff %v, NAKRepeat %v, NAKData %v, SPMRBackoff %v and PeerExpiry %v must not be negative",
 			c.NAKBackoff, c.NAKRepeat, c.NAKData, c.SPMRBackoff, c.PeerExpiry)
+	case c.NAKNudge < 0:
+		return c, configError("NAKNudge is %v, want 0 or more", c.NAKNudge)
 	case c.MinInterval < 0 || c.MaxInterval < c.MinInterval || c.InitialRTT < 0:
 		return c, configError("MinInterval %v, MaxInterval %v and InitialRTT %v must not be negative, the first two in order", c.MinInterval, c.MaxInterval, c.InitialRTT)
 	case c.GroupSize < 1:

@@ -52,7 +52,7 @@ func NewReceiver(cfg ReceiverConfig) (*Receiver, error) {
 	r := &Receiver{
 		cfg: cfg,
 		naks: nak.Config{
-			Backoff: cfg.NAKBackoff, Repeat: cfg.NAKRepeat, Data: cfg.NAKData,
+			Backoff: cfg.NAKBackoff, Repeat: cfg.NAKRepeat, Data: cfg.NAKData, Nudge: cfg.NAKNudge,
 			MinInterval: cfg.MinInterval, MaxInterval: cfg.MaxInterval,
 			InitialRTT: cfg.InitialRTT, GroupSize: cfg.GroupSize,
 			NCFRetries: cfg.NCFRetries, DataRetries: cfg.DataRetries,

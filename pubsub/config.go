@@ -78,6 +78,7 @@ type SubscriberConfig struct {
 	// Endpoint, if not empty, sets Net.Network, Net.Port and Receiver.Port.
 	Endpoint string
 
+	// Receiver.NAKNudge has a default of 2 ms here; negative means never.
 	Net      pgmnet.Config
 	Receiver pgm.ReceiverConfig
 
@@ -174,6 +175,9 @@ func (c *SubscriberConfig) fill() error {
 	}
 	def(&c.MaxMessage, 32<<20)
 	def(&c.QueueBytes, 16<<20)
+
+	def(&c.Receiver.NAKNudge, 2*time.Millisecond)
+	c.Receiver.NAKNudge = max(c.Receiver.NAKNudge, 0)
 	if c.MaxMessage < 0 {
 		return fmt.Errorf("%w: MaxMessage is %d, want 1 or more", pgm.ErrConfig, c.MaxMessage)
 	}
