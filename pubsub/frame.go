@@ -19,11 +19,6 @@ const (
 	longMark = 0xff
 )
 
-// fragmentRoom is by how much a packet of libzmq is smaller than PGM would let it
-// be: it leaves room for an OPT_FRAGMENT that it never
-// uses. Packets of this size are known to fit every libzmq's buffers.
-const fragmentRoom = 20
-
 // headerLen returns the length of the header of a frame with n bytes of body.
 func headerLen(n int) int {
 	if n <= maxShort {
