@@ -1,6 +1,7 @@
 package pgm
 
 import (
+	"math"
 	"time"
 
 	"github.com/gopgm/gopgm/mono"
@@ -30,14 +31,17 @@ type adapter struct {
 	age     time.Duration // from a packet to the first NAK for it, smoothed
 	floor   float64       // share of loss that slowing down does not cure
 	ceiling float64       // rate that was too high; 0 if none was
+	step    float64       // by what share to speed up next, near the ceiling
 	judging bool          // slowed down: has it helped?
 	wasRate float64       // before that
+	wasUsed float64       // as much of it as was used, and a little
 	wasLoss float64
 }
 
 const (
 	adaptFirst    = 100e6 // bytes per second to begin with
-	adaptMaxFloor = 0.5   // no link loses more at random than this
+	adaptMaxFloor = 0.25  // what is lost beyond this is not taken for random
+	adaptStep     = 0.03  // to speed up by at first, near a rate that was too high
 
 	// An interval has at least so many packets and so many times the age of a
 	// NAK, but does not take longer than adaptLongest. It ends as soon as
@@ -94,7 +98,7 @@ func (a *adapter) tick(now mono.Time, repairs int) bool {
 		return false
 	}
 	before := a.rate
-	a.used = max(float64(a.bytes)/d.Seconds(), a.used/2)
+	a.used = max(float64(a.bytes)/d.Seconds(), 0.9*a.used)
 	if a.missed == 0 {
 		a.age /= 2
 	}
@@ -119,10 +123,12 @@ func (a *adapter) judge(now mono.Time, loss float64, clear bool) {
 	if loss < a.floor {
 		a.floor += (loss - a.floor) / 8
 	}
-	switch tolerable := a.floor + max(0.02, a.floor/3); {
+	usual := max(a.floor, 0.02)
+	noise := 2 * math.Sqrt(usual*(1-usual)/float64(a.sent))
+	switch tolerable := a.floor + max(0.02, a.floor/3) + noise; {
 	case loss <= tolerable:
 		if judging {
-			a.ceiling = a.wasRate // it helped
+			a.ceiling = a.wasUsed // it helped
 		}
 		if clear && a.used > 0.7*a.rate {
 			a.climb()
@@ -130,10 +136,9 @@ func (a *adapter) judge(now mono.Time, loss float64, clear bool) {
 	case judging && loss > 0.7*a.wasLoss && loss < adaptMaxFloor:
 		a.floor, a.rate = loss, a.wasRate // it did not help
 	default:
-		a.rate = min(a.rate, 1.25*a.used) // what is not used can do no harm
-		a.wasRate, a.wasLoss = a.rate, loss
-		a.rate *= max(min(1-(loss-a.floor), 0.85), 0.5)
-		a.judging = true
+		a.wasRate, a.wasUsed, a.wasLoss = a.rate, min(a.rate, 1.25*a.used), loss
+		a.rate = a.wasUsed * max(min(1-(loss-a.floor), 0.85), 0.5)
+		a.judging, a.step = true, adaptStep
 		a.epoch = now.Add(min(a.age, adaptLongest))
 	}
 }
@@ -146,7 +151,8 @@ func (a *adapter) climb() {
 	case a.rate < 0.7*a.ceiling:
 		a.rate *= 1.2
 	default:
-		a.rate *= 1.03
+		a.rate *= 1 + a.step
+		a.step *= 1.5
 		if a.rate > 1.2*a.ceiling {
 			a.ceiling = 0 // there is more room than there was
 		}

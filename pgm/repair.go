@@ -81,7 +81,8 @@ func (s *Source) repair(now mono.Time, n seq.Num) {
 	again := sl.Asked != 0
 	if !again {
 		sl.Asked = now
-		s.ask.add(now, now.Sub(sl.Sent))
+		s.lag += (now.Sub(sl.Sent) - s.lag) / 16
+		s.ask.add(now, s.lag)
 		s.backoff.asked()
 	}
 	if sl.Queued || sl.Repaired != 0 && now.Sub(sl.Repaired) < eliminate {

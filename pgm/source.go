@@ -3,6 +3,7 @@ package pgm
 import (
 	"errors"
 	"net/netip"
+	"time"
 
 	"github.com/gopgm/gopgm/mono"
 	"github.com/gopgm/gopgm/seq"
@@ -43,8 +44,9 @@ type Source struct {
 	code   uint8
 
 	backoff backoffTuner
-	ask     recent // from a packet to the first NAK for it
-	reask   recent // from a repair to the next NAK for it
+	lag     time.Duration // from a packet to the first NAK for it, smoothed
+	ask     recent        // the longest lag
+	reask   recent        // from a repair to the next NAK for it
 
 	open     []byte    // the packet begun by Reserve
 	head     wire.Data // of the next ODATA

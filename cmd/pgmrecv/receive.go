@@ -41,6 +41,7 @@ type receiver struct {
 func receive(o *options, stdout, stderr io.Writer) (err error) {
 	ctx, stop := cli.Interrupts()
 	defer stop()
+	cli.BoundMemory(o.Window)
 	r := &receiver{
 		o: o, stderr: stderr,
 		out:      bufio.NewWriterSize(stdout, 64<<10),

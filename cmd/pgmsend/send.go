@@ -57,6 +57,7 @@ type sender struct {
 func send(o *options, stdin io.Reader, stdout, stderr io.Writer) error {
 	ctx, stop := cli.Interrupts()
 	defer stop()
+	cli.BoundMemory(o.Window)
 	inputs, err := expand(o.paths)
 	if err != nil {
 		return err

@@ -1,6 +1,9 @@
 package cli
 
-import "math"
+import (
+	"math"
+	"runtime/debug"
+)
 
 // Bounds of --window.
 const (
@@ -17,4 +20,11 @@ const defaultPackets = 65536
 func (z Size) Packets() int {
 	const half = 750
 	return int(min(max(int64(z)/half, defaultPackets), 1<<30))
+}
+
+// BoundMemory has garbage collected rather than the process take more than its
+// windows, of z bytes together, and a little.
+func BoundMemory(z Size) {
+	const little = 18 << 20
+	debug.SetMemoryLimit(int64(z) + little)
 }
