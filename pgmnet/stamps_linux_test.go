@@ -1,10 +1,12 @@
 package pgmnet
 
 import (
+	"encoding/binary"
 	"fmt"
 	"syscall"
 	"testing"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 
@@ -152,5 +154,91 @@ func TestStampsWait(t *testing.T) {
 	}
 	if st, ok := s.NextStamp(); !ok || st.At == 0 {
 		t.Errorf("stamp %+v, %v: the wait did not read it", st, ok)
+	}
+}
+
+// TestStampsNamespace has stamps come from another driver, and by IPv6.
+func TestStampsNamespace(t *testing.T) {
+	enterNamespace(t)
+	port := uint16(7000)
+	for _, network := range []string{"v0;ff08::77:1", "v0;239.192.77.1"} {
+		n, err := ParseNetwork(network)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, mode := range []IO{GSO, Mmsg, Single} {
+			port++
+			s := newTestSource(t, Config{Network: n, Port: port, Hops: 1, IO: mode, Stamps: true}, pgm.SourceConfig{})
+			testStamps(t, s, false)
+		}
+	}
+}
+
+// appendControl appends a control message.
+func appendControl(b []byte, level, kind int32, data []byte) []byte {
+	var h unix.Cmsghdr
+	h.Level, h.Type = level, kind
+	h.SetLen(unix.CmsgLen(len(data)))
+	start := len(b)
+	b = append(b, unsafe.Slice((*byte)(unsafe.Pointer(&h)), unix.SizeofCmsghdr)...)
+	b = append(b, data...)
+	return append(b, make([]byte, unix.CmsgSpace(len(data))-(len(b)-start))...)
+}
+
+// TestStampTake reads entries of error queues as the kernel makes them, of the
+// network card too, which no test machine needs to have.
+func TestStampTake(t *testing.T) {
+	times := func(software, hardware int64) []byte {
+		var b []byte
+		for _, n := range []int64{software / 1e9, software % 1e9, 0, 0, hardware / 1e9, hardware % 1e9} {
+			b = binary.NativeEndian.AppendUint64(b, uint64(n))
+		}
+		return b
+	}
+	entry := func(origin uint8, info, id uint32) []byte {
+		e := unix.SockExtendedErr{Errno: uint32(unix.ENOMSG), Origin: origin, Info: info, Data: id}
+		return append(unsafe.Slice((*byte)(unsafe.Pointer(&e)), unsafe.Sizeof(e)), make([]byte, 16)...)
+	}
+	const tstamp = unix.SO_EE_ORIGIN_TIMESTAMPING
+	for _, tt := range []struct {
+		desc     string
+		times    []byte
+		entry    []byte
+		at       int64
+		hardware bool
+	}{
+		{"software", times(1700000000e9+5, 0), entry(tstamp, unix.SCM_TSTAMP_SND, 7), 1700000000e9 + 5, false},
+		{"hardware", times(0, 37e9+6), entry(tstamp, unix.SCM_TSTAMP_SND, 7), 37e9 + 6, true},
+		{"queued, not sent", times(5e9, 0), entry(tstamp, unix.SCM_TSTAMP_SCHED, 7), 0, false},
+		{"another write's", times(5e9, 0), entry(tstamp, unix.SCM_TSTAMP_SND, 9), 0, false},
+		{"an ICMP error", times(5e9, 0), entry(2, 0, 7), 0, false},
+		{"no time", times(0, 0), entry(tstamp, unix.SCM_TSTAMP_SND, 7), 0, false},
+		{"half a time", times(5e9, 0)[:40], entry(tstamp, unix.SCM_TSTAMP_SND, 7), 0, false},
+		{"half an entry", times(5e9, 0), entry(tstamp, unix.SCM_TSTAMP_SND, 7)[:12], 0, false},
+	} {
+		for _, v6 := range []bool{false, true} {
+			s := newStamps(64)
+			s.told, s.seen, s.next = 7, 7, 7
+			s.wrote(100, 3)
+			st := &stamper{stamps: s}
+			level, kind := int32(unix.SOL_IP), int32(unix.IP_RECVERR)
+			if v6 {
+				level, kind = unix.SOL_IPV6, unix.IPV6_RECVERR
+			}
+			control := appendControl(appendControl(nil, unix.SOL_SOCKET, unix.SO_TIMESTAMPING_NEW, tt.times), level, kind, tt.entry)
+			for n := range control { // cut short by a kernel that had no room: nothing, and no panic
+				st.take(append([]byte(nil), control[:n]...)[:n:n])
+				if got, ok := s.take(); ok && got.At != tt.at {
+					t.Fatalf("%s, %d bytes: %+v", tt.desc, n, got)
+				} else if ok {
+					s.told--
+				}
+			}
+			st.take(control)
+			got, ok := s.take()
+			if ok != (tt.at != 0) || ok && (got != Stamp{First: 100, Last: 102, At: tt.at, Hardware: tt.hardware}) {
+				t.Errorf("%s: %+v, %v, want %d, hardware %v", tt.desc, got, ok, tt.at, tt.hardware)
+			}
+		}
 	}
 }

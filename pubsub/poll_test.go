@@ -43,10 +43,7 @@ func newPublisherAt(tb testing.TB, endpoint string, cfg PublisherConfig) *Publis
 }
 
 // A counter checks that messages made by number come in order.
-type counter struct {
-	next uint32
-	gaps int
-}
+type counter struct{ next uint32 }
 
 func number(n uint32) []byte { return binary.BigEndian.AppendUint32(nil, n) }
 

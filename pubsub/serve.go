@@ -212,7 +212,7 @@ func (h *hub) unlock() {
 }
 
 // recvShared is Recv for several goroutines, until the deadline that the user has
-// set or ctx, if it is not nil, is done.
+// set or ctx is done.
 func (s *Subscriber) recvShared(ctx context.Context) (*Event, error) {
 	s.lock()
 	defer s.unlock()
@@ -228,10 +228,10 @@ func (s *Subscriber) recvShared(ctx context.Context) (*Event, error) {
 			}
 			d = min(d, left)
 		}
-		if ctx != nil {
-			if err := ctx.Err(); err != nil {
-				return nil, err
-			}
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		if ctx.Done() != nil {
 			d = stepOf(ctx, d)
 		}
 		s.receiving++

@@ -148,7 +148,7 @@ func (s *Subscriber) Stats() SubscriberStats {
 // net.ErrClosed, or a failure of a socket.
 func (s *Subscriber) Recv() (*Event, error) {
 	if s.guard.on {
-		return s.recvShared(nil)
+		return s.recvShared(context.Background())
 	}
 	if s.shared() {
 		s.rcv.SetDeadline(s.user)

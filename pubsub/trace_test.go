@@ -367,13 +367,12 @@ func TestCompletionsDropped(t *testing.T) {
 			p.Poll(0)
 		}
 		src.stuck = true
-		id, err := p.Send(nil, body)
-		if err != nil {
+		if _, err := p.Send(nil, body); err != nil {
 			t.Fatal(err)
 		}
 		p.full, p.cfg.High.Bytes, p.cfg.Low.Bytes = true, 0, 0
 		p.complete()
-		if id, err = p.Send(nil, make([]byte, 2000)); err != nil {
+		if id, err := p.Send(nil, make([]byte, 2000)); err != nil {
 			refused++
 		} else {
 			last = id
