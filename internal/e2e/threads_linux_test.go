@@ -15,6 +15,7 @@ import (
 	"github.com/gopgm/gopgm/internal/lab"
 	"github.com/gopgm/gopgm/pgm"
 	"github.com/gopgm/gopgm/pgmnet"
+	"github.com/gopgm/gopgm/pubsub"
 )
 
 // roleEnv has this binary run as one side of a session, in a process with
@@ -24,6 +25,7 @@ const roleEnv = "PGM_E2E_ROLE"
 func TestMain(m *testing.M) {
 	roles := map[string]func(*census) error{
 		"source": sourceRole, "receiver": receiverRole, "publisher": publisherRole,
+		"publish": publishRole, "subscribe": subscribeRole,
 		"publish-calls": publishCallsRole, "subscribe-calls": subscribeCallsRole,
 	}
 	if role := roles[os.Getenv(roleEnv)]; role != nil {
@@ -169,16 +171,100 @@ func receiverRole(c *census) error {
 	return json.NewEncoder(os.Stdout).Encode(report{Counts: c.counts, Messages: s.Messages, Repairs: s.Repairs, Lost: s.Lost})
 }
 
+// publishRole is sourceRole for a publisher that tells of completions.
+func publishRole(c *census) error {
+	pub, err := pubsub.NewPublisher(pubsub.PublisherConfig{
+		Endpoint: callsEndpoint, Completions: pubsub.AllStages, Repair: 200 * time.Millisecond,
+		Source: pgm.SourceConfig{Rate: threadRate},
+	})
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(warm(pub.Poll), c.take("start")); err != nil {
+		return err
+	}
+	body := make([]byte, threadSize)
+	var done pubsub.Completion
+	for i := range threadMessages {
+		if _, err := pub.Send([]byte("topic"), body); err != nil {
+			return err
+		}
+		for pub.NextCompletion(&done) {
+		}
+		if i%100 == 0 {
+			if err := c.take("publish and repair"); err != nil {
+				return err
+			}
+		}
+	}
+	for range 10 {
+		if err := errors.Join(pub.Poll(50*time.Millisecond), c.take("idle")); err != nil {
+			return err
+		}
+	}
+	if err := errors.Join(pub.Close(), c.take("closed")); err != nil {
+		return err
+	}
+	s := pub.Stats()
+	return json.NewEncoder(os.Stdout).Encode(report{
+		Counts: c.counts, Messages: s.Messages, Repairs: s.Source.RDATAPackets, Lost: s.Source.NAKOutside,
+	})
+}
+
+// subscribeRole is receiverRole for a subscriber.
+func subscribeRole(c *census) error {
+	sub, err := pubsub.NewSubscriber(pubsub.SubscriberConfig{Endpoint: callsEndpoint})
+	if err != nil {
+		return err
+	}
+	sub.Subscribe("")
+	idle := func(d time.Duration) error {
+		_, err := pubsub.Poll([]pubsub.PollItem{{Sub: sub}}, d)
+		return err
+	}
+	if err := errors.Join(warm(idle), c.take("start")); err != nil {
+		return err
+	}
+	for ended := false; !ended; {
+		sub.SetDeadline(time.Now().Add(50 * time.Millisecond))
+		ev, err := sub.Recv()
+		switch {
+		case errors.Is(err, os.ErrDeadlineExceeded):
+			err = c.take("idle")
+		case err != nil:
+		case ev.Kind == pubsub.EventLeave:
+			ended = true
+		case ev.Kind == pubsub.EventMessage && ev.First%100 == 0:
+			err = c.take("receive and repair")
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if err := errors.Join(sub.Close(), c.take("closed")); err != nil {
+		return err
+	}
+	s := sub.Stats()
+	return json.NewEncoder(os.Stdout).Encode(report{
+		Counts: c.counts, Messages: s.Messages, Repairs: s.Receiver.Repairs, Lost: s.Receiver.Lost,
+	})
+}
+
 // TestThreadless counts the goroutines and the threads of a source and of a
-// receiver, each in a process of its own: whatever they do, there is the
-// caller's goroutine and no other.
+// receiver, and of a publisher and a subscriber, each in a process of its own:
+// whatever they do, there is the caller's goroutine and no other.
 func TestThreadless(t *testing.T) {
+	t.Run("pgmnet", func(t *testing.T) { testThreadless(t, "source", "receiver", pgmnet.DefaultPort) })
+	t.Run("pubsub", func(t *testing.T) { testThreadless(t, "publish", "subscribe", 5555) })
+}
+
+func testThreadless(t *testing.T, from, to string, port int) {
 	l := lab.Require(t, 2)
 	hurt(t, l.Hosts[1], 2)
-	receiver := startRole(t, l.Hosts[1], "receiver")
-	waitListening(t, l, 1, pgmnet.DefaultPort)
+	receiver := startRole(t, l.Hosts[1], to)
+	waitListening(t, l, 1, port)
 	time.Sleep(500 * time.Millisecond) // it counts when it is warm, before data comes
-	source := startRole(t, l.Hosts[0], "source")
+	source := startRole(t, l.Hosts[0], from)
 	for _, p := range []*role{source, receiver} {
 		r := p.wait(t)
 		t.Logf("%s: %+v", p.name, r)
