@@ -27,7 +27,7 @@ func (r *recent) get(now mono.Time) time.Duration {
 
 // Receivers ask again for a repair they lost within minReask, if NAKs do not
 // show that it takes them longer; also when they are held up.
-const minReask = 100 * time.Millisecond
+const minReask = 200 * time.Millisecond
 
 // releaseAt returns when the sent packet in sl may leave the window to make
 // room. The trailing edge does not pass a packet whose repair is under way,
