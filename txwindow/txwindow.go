@@ -42,6 +42,7 @@ type Slot struct {
 	Confirmed mono.Time // when an NCF for it was last made; 0 if none was
 	Repaired  mono.Time // when it was last sent as a repair; 0 if it was not
 	Queued    bool      // it waits to be sent as a repair
+	Void      bool      // no packet has this number: Skip left it out
 	Repeats   uint8     // NAKs for it while its repair was on its way
 
 	off, size uint32
@@ -85,7 +86,12 @@ func (w *Window) Bytes() int { return w.bytes }
 func (w *Window) Backlog() (packets, bytes int) { return w.next.Sub(w.unsent), w.backlog }
 
 // Repairable reports whether packet n was sent and is still in the window.
-func (w *Window) Repairable(n seq.Num) bool { return !n.Before(w.trail) && n.Before(w.unsent) }
+func (w *Window) Repairable(n seq.Num) bool { return w.sent(n) && !w.Slot(n).Void }
+
+// Void reports whether number n is one in the window that was left out.
+func (w *Window) Void(n seq.Num) bool { return w.sent(n) && w.Slot(n).Void }
+
+func (w *Window) sent(n seq.Num) bool { return !n.Before(w.trail) && n.Before(w.unsent) }
 
 // Slot returns the slot of packet n, which must be in the window. It is valid
 // until the packet is retired.
@@ -192,10 +198,33 @@ func (w *Window) MarkSent(n int, now mono.Time) {
 	}
 }
 
-// Retire removes the oldest packet, which must exist and have been sent.
+// Skip leaves out the next n numbers: no packet will have them. All packets must
+// have been sent. It reports false, and does nothing, if the window would hold too
+// many numbers.
+func (w *Window) Skip(n int) bool {
+	if w.Len() == 0 {
+		w.next = w.next.Add(n)
+		w.trail, w.unsent = w.next, w.next
+		return true
+	}
+	if w.Len()+n > w.limit {
+		return false
+	}
+	for range n {
+		*w.Slot(w.next) = Slot{Void: true}
+		w.next++
+	}
+	w.unsent = w.next
+	return true
+}
+
+// Retire removes the oldest packet, which must exist and have been sent, and the
+// numbers after it that were left out.
 func (w *Window) Retire() {
 	w.bytes -= int(w.Slot(w.trail).size)
-	w.trail++
+	for w.trail++; w.trail != w.unsent && w.Slot(w.trail).Void; {
+		w.trail++
+	}
 }
 
 // DropUnsent removes all packets that were not sent, and their numbers with

@@ -12,8 +12,18 @@ import (
 
 // model is a window with a map, obviously right.
 type model struct {
-	packets             map[seq.Num][]byte
+	packets             map[seq.Num][]byte // those in the window; a number that has none was left out
 	trail, unsent, next seq.Num
+}
+
+func (m *model) len() int { return m.next.Sub(m.trail) }
+
+// retire removes the oldest packet, and what was left out after it.
+func (m *model) retire() {
+	delete(m.packets, m.trail)
+	for m.trail++; m.trail != m.unsent && m.packets[m.trail] == nil; {
+		m.trail++
+	}
 }
 
 func (m *model) bytes(from, to seq.Num) (n int) {
@@ -46,7 +56,7 @@ func TestModel(t *testing.T) {
 						t.Fatalf("step %d: Reserve(%d) = nil though it fits", step, n)
 					}
 					if b == nil {
-						if len(m.packets) < limit && m.bytes(m.trail, m.next)+2*maxSize <= size {
+						if m.len() < limit && m.bytes(m.trail, m.next)+2*maxSize <= size {
 							t.Fatalf("step %d: Reserve(%d) = nil in a window with %d of %d bytes", step, n, m.bytes(m.trail, m.next), size)
 						}
 						break
@@ -75,10 +85,23 @@ func TestModel(t *testing.T) {
 				case op < 9:
 					if m.trail != m.unsent {
 						w.Retire()
-						delete(m.packets, m.trail)
-						m.trail++
+						m.retire()
 					}
 				default:
+					if rng.IntN(4) == 0 && m.unsent == m.next {
+						n := 1 + rng.IntN(5)
+						want := m.len() == 0 || m.len()+n <= limit
+						if got := w.Skip(n); got != want {
+							t.Fatalf("step %d: Skip(%d) = %v with %d of %d numbers", step, n, got, m.len(), limit)
+						}
+						if want && m.len() == 0 {
+							m.trail = m.trail.Add(n)
+						}
+						if want {
+							m.next = m.next.Add(n)
+							m.unsent = m.next
+						}
+					}
 					if rng.IntN(20) == 0 {
 						w.DropUnsent()
 						for ; m.next != m.unsent; m.next-- {
@@ -86,7 +109,7 @@ func TestModel(t *testing.T) {
 						}
 					}
 				}
-				if w.Trail() != m.trail || w.Unsent() != m.unsent || w.Next() != m.next || w.Len() != len(m.packets) {
+				if w.Trail() != m.trail || w.Unsent() != m.unsent || w.Next() != m.next || w.Len() != m.len() {
 					t.Fatalf("step %d: window %d %d %d, want %d %d %d", step, w.Trail(), w.Unsent(), w.Next(), m.trail, m.unsent, m.next)
 				}
 				if got, want := w.Bytes(), m.bytes(m.trail, m.next); got != want {
@@ -103,7 +126,12 @@ func TestModel(t *testing.T) {
 						t.Fatalf("step %d: Repairable(%d) = %v", step, n, got)
 					}
 				}
-				if w.Repairable(m.trail-1) || w.Repairable(m.next) {
+				for n := m.trail; n != m.unsent; n++ {
+					if got, want := w.Void(n), m.packets[n] == nil; got != want || got && w.Repairable(n) {
+						t.Fatalf("step %d: Void(%d) = %v, want %v", step, n, got, want)
+					}
+				}
+				if w.Void(m.trail-1) || w.Void(m.next) || w.Repairable(m.trail-1) || w.Repairable(m.next) {
 					t.Fatalf("step %d: repairable outside the window", step)
 				}
 				if m.unsent != m.next {
