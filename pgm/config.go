@@ -90,6 +90,9 @@ type SourceConfig struct {
 	// Join lets late receivers ask for everything in the window (OPT_JOIN).
 	Join bool
 
+	// FEC is the forward error correction that the source provides.
+	FEC FEC
+
 	// NAKBackoff is the back-off interval announced to receivers in SPMs and
 	// NCFs (OPT_NAK_BO_IVL, RFC 3208 §15). With the default, 0, one is announced
 	// only once receivers that share a loss turn out not to suppress each other,
@@ -228,7 +231,7 @@ func (c SourceConfig) withDefaults() (SourceConfig, error) {
 	case c.NAKBackoff > time.Hour:
 		return c, configError("NAKBackoff is %v, want an hour at most", c.NAKBackoff)
 	}
-	return c, nil
+	return c, c.FEC.fill(c.WindowPackets)
 }
 
 // withDefaults returns c with its zero fields filled in, or an error that says

@@ -19,8 +19,9 @@ type ncfQueue struct {
 
 // ncf is what one NAK asked for.
 type ncf struct {
-	count int
-	nums  [1 + wire.MaxNAKList]seq.Num
+	parity bool
+	count  int
+	nums   [1 + wire.MaxNAKList]seq.Num
 }
 
 func (q *ncfQueue) push(p *wire.NAK) {
@@ -28,6 +29,7 @@ func (q *ncfQueue) push(p *wire.NAK) {
 		q.pop()
 	}
 	e := &q.ring[(q.first+q.n)%len(q.ring)]
+	e.parity = p.Flags&wire.FlagParity != 0
 	e.nums[0] = p.SQN
 	e.count = 1 + p.Options.NAKList.Len()
 	for i := 1; i < e.count; i++ {
@@ -55,9 +57,13 @@ const ncfShare = 1.0 / 20
 // to nothing.
 func (s *Source) confirm(now mono.Time, p *wire.NAK, size int) {
 	calm := time.Duration(float64(size+s.cfg.Overhead) / (ncfShare * s.pacer.rate) * 1e9)
-	fresh := s.confirmNumber(now, p.SQN, calm)
+	confirm := s.confirmNumber
+	if p.Flags&wire.FlagParity != 0 {
+		confirm = s.confirmParity
+	}
+	fresh := confirm(now, p.SQN, calm)
 	for i := range p.Options.NAKList.Len() {
-		fresh = s.confirmNumber(now, p.Options.NAKList.At(i), calm) || fresh
+		fresh = confirm(now, p.Options.NAKList.At(i), calm) || fresh
 	}
 	if fresh {
 		s.ncfs.push(p)
@@ -77,12 +83,29 @@ func (s *Source) confirmNumber(now mono.Time, n seq.Num, calm time.Duration) boo
 	return true
 }
 
+// confirmParity is confirmNumber for what a parity NAK asks for: one that asks for
+// more than was confirmed is never left out.
+func (s *Source) confirmParity(now mono.Time, num seq.Num, calm time.Duration) bool {
+	first, count := s.parity.start(num), uint8(s.parity.index(num)+1)
+	fresh := s.confirmNumber(now, first, calm)
+	if !s.win.Repairable(first) {
+		return fresh
+	}
+	g := s.parity.group(first)
+	fresh = fresh || count > g.confirmed
+	g.confirmed = max(g.confirmed, count)
+	return fresh
+}
+
 // ncfRun builds the next NCF, with the same list as its NAK (RFC 3208 §9.3.4).
 func (s *Source) ncfRun() {
 	e := &s.ncfs.ring[s.ncfs.first]
 	var list [4 * wire.MaxNAKList]byte
 	p := wire.NAK{Header: s.head.Header, SQN: e.nums[0], Source: s.cfg.Addr, Group: s.cfg.Group}
 	p.Type = wire.TypeNCF
+	if e.parity {
+		p.Flags |= wire.FlagParity
+	}
 	if e.count > 1 {
 		l := wire.NumList(list[:0])
 		for _, n := range e.nums[1:e.count] {

@@ -167,19 +167,39 @@ func describe(pkt []byte) string {
 	switch h.Type {
 	case wire.TypeODATA, wire.TypeRDATA:
 		d, err := wire.ParseData(pkt)
-		return fmt.Sprintf("%v %d trail %d, %d bytes%s", h.Type, d.SQN, d.Trail, len(d.Payload), errText(err))
+		return fmt.Sprintf("%v %d trail %d, %d bytes%s%s", h.Type, d.SQN, d.Trail, len(d.Payload), parityText(h.Flags, &d.Options), errText(err))
 	case wire.TypeSPM:
 		s, err := wire.ParseSPM(pkt)
-		return fmt.Sprintf("SPM %d trail %d lead %d%s", s.SQN, s.Trail, s.Lead, errText(err))
+		return fmt.Sprintf("SPM %d trail %d lead %d%s%s", s.SQN, s.Trail, s.Lead, parityText(h.Flags, &s.Options), errText(err))
 	case wire.TypeNAK, wire.TypeNCF:
 		k, err := wire.ParseNAK(pkt)
 		var list []seq.Num
 		for i := range k.Options.NAKList.Len() {
 			list = append(list, k.Options.NAKList.At(i))
 		}
-		return fmt.Sprintf("%v %d %d%s", h.Type, k.SQN, list, errText(err))
+		return fmt.Sprintf("%v %d %d%s%s", h.Type, k.SQN, list, parityText(h.Flags, &k.Options), errText(err))
 	}
 	return h.Type.String()
+}
+
+// parityText tells what a packet says of parity.
+func parityText(f wire.Flags, o *wire.Options) (s string) {
+	if f&wire.FlagParity != 0 {
+		s += " parity"
+	}
+	if f&wire.FlagVarPktLen != 0 {
+		s += " varied"
+	}
+	if f&wire.FlagParity != 0 && o.Has(wire.OptFragment) {
+		s += " fragments"
+	}
+	if o.Has(wire.OptParityGrp) {
+		s += fmt.Sprintf(" grp %d", o.ParityGrp)
+	}
+	if o.Has(wire.OptCurrTGSize) {
+		s += fmt.Sprintf(" tgsize %d", o.CurrTGSize)
+	}
+	return s
 }
 
 func errText(err error) string {

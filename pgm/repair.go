@@ -5,6 +5,7 @@ import (
 
 	"github.com/gopgm/gopgm/mono"
 	"github.com/gopgm/gopgm/seq"
+	"github.com/gopgm/gopgm/txwindow"
 	"github.com/gopgm/gopgm/wire"
 )
 
@@ -48,7 +49,8 @@ func (s *Source) handleNAK(now mono.Time, pkt []byte) error {
 	if err != nil {
 		return s.stats.Drops.drop(dropOf(err))
 	}
-	if p.Flags&wire.FlagParity != 0 {
+	parity := p.Flags&wire.FlagParity != 0
+	if parity && (s.parity == nil || !s.parity.cfg.OnDemand) {
 		return s.stats.Drops.drop(DropParity)
 	}
 	if p.Group != s.cfg.Group {
@@ -56,39 +58,39 @@ func (s *Source) handleNAK(now mono.Time, pkt []byte) error {
 	}
 	s.stats.NAKs++
 	s.confirm(now, &p, len(pkt))
-	s.repair(now, p.SQN)
+	repair := s.repair
+	if parity {
+		repair = s.repairParity
+	}
+	repair(now, p.SQN)
 	for i := range p.Options.NAKList.Len() {
-		s.repair(now, p.Options.NAKList.At(i))
+		repair(now, p.Options.NAKList.At(i))
 	}
 	s.sendAt = 0
 	return nil
 }
 
 // repair queues packet n to be sent again, unless its repair is on its way.
+//
+// Deviation: "For any group that is full, the source SHOULD provide FEC on demand in
+// response to a selective NAK." RFC 3208 §11.4. A receiver that asks so may know
+// nothing of parity, and OpenPGM's do not survive it: it gets what it asks for.
 func (s *Source) repair(now mono.Time, n seq.Num) {
 	s.stats.NAKNumbers++
+	if s.win.Void(n) && s.win.Repairable(s.parity.start(n)) {
+		// No packet has this number, which only a parity packet can tell now.
+		s.demand(now, s.parity.start(n), 1)
+		return
+	}
 	if !s.win.Repairable(n) {
-		// An SPM tells the receiver where the window begins, so that it does not
-		// go on asking for what is gone.
-		s.stats.NAKOutside++
-		if n.Before(s.win.Trail()) {
-			s.adapt.late()
-		}
-		s.heart.hasten(s.lastSPM.Add(s.cfg.HeartbeatMin))
+		s.outside(n)
 		return
 	}
 	sl := s.win.Slot(n)
 	again := sl.Asked != 0
-	if !again {
-		sl.Asked = now
-		s.lag += (now.Sub(sl.Sent) - s.lag) / 16
-		s.ask.add(now, s.lag)
-		s.backoff.asked()
-	}
+	s.asked(now, sl)
 	if sl.Queued || sl.Repaired != 0 && now.Sub(sl.Repaired) < eliminate {
-		s.stats.NAKDuplicate++
-		sl.Repeats = min(sl.Repeats+1, 250)
-		s.backoff.repeated(now, int(sl.Repeats))
+		s.repeated(now, sl)
 		return
 	}
 	if sl.Repaired != 0 {
@@ -97,6 +99,35 @@ func (s *Source) repair(now mono.Time, n seq.Num) {
 	sl.Queued, sl.Repeats = true, 0
 	s.repairs.push(n)
 	s.adapt.asked(now, max(sl.Sent, sl.Repaired), again)
+}
+
+// outside takes in that number n was asked for and is not in the window. An SPM
+// tells the receiver where that begins, so that it does not go on asking for what is
+// gone.
+func (s *Source) outside(n seq.Num) {
+	s.stats.NAKOutside++
+	if n.Before(s.win.Trail()) {
+		s.adapt.late()
+	}
+	s.heart.hasten(s.lastSPM.Add(s.cfg.HeartbeatMin))
+}
+
+// asked takes in that the packet in sl was asked for.
+func (s *Source) asked(now mono.Time, sl *txwindow.Slot) {
+	if sl.Asked != 0 {
+		return
+	}
+	sl.Asked = now
+	s.lag += (now.Sub(sl.Sent) - s.lag) / 16
+	s.ask.add(now, s.lag)
+	s.backoff.asked()
+}
+
+// repeated takes in that it was asked for again while its repair was on its way.
+func (s *Source) repeated(now mono.Time, sl *txwindow.Slot) {
+	s.stats.NAKDuplicate++
+	sl.Repeats = min(sl.Repeats+1, 250)
+	s.backoff.repeated(now, int(sl.Repeats))
 }
 
 // repairRun builds the next run of RDATA, of at most so many bytes or one packet.

@@ -51,16 +51,49 @@ func (s *Source) cost() int { return s.tx.Bytes + s.tx.Packets*s.cfg.Overhead }
 func (s *Source) dataRun() runKind {
 	bytes := min(int(s.pacer.burst)-controlReserve-MaxRunPackets*s.cfg.Overhead, MaxRunBytes)
 	unsent, _ := s.win.Backlog()
-	if s.repairs.n > 0 && (unsent == 0 || !s.repairLast) && s.repairRun(bytes) {
+	if turn := unsent == 0 || !s.repairLast; turn && s.repairs.n > 0 && s.repairRun(bytes) {
 		return runRDATA
+	} else if s.parity != nil {
+		if kind := s.parityRun(turn, bytes); kind != runNone {
+			return kind
+		}
 	}
 	if unsent == 0 {
 		return runNone
 	}
-	data, segment, n := s.win.Run(s.win.Unsent(), s.win.Next(), MaxRunPackets, bytes)
+	data, segment, n := s.win.Run(s.win.Unsent(), s.parity.runEnd(s.win.Unsent(), s.win.Next()), MaxRunPackets, bytes)
 	s.iov[0] = data
 	s.tx = Transmit{Data: s.iov[:1], Segment: segment, Packets: n, Bytes: len(data), Original: true, First: s.win.Unsent()}
 	return runODATA
+}
+
+// parityRun builds the next run of parity packets: of those that follow data already
+// sent, or else of those asked for if it is the turn of repairs.
+func (s *Source) parityRun(turn bool, bytes int) runKind {
+	p, next := s.parity, s.win.Unsent()
+	if turn && p.demands.n > 0 {
+		s.makeDemanded()
+	}
+	s.tx = Transmit{Data: s.iov[:0]}
+	if p.due(next) && p.proactive.run(&s.tx, next, bytes) {
+		return runParity
+	}
+	s.tx.RouterAlert = true
+	if turn && p.demanded.run(&s.tx, next, bytes) {
+		return runDemanded
+	}
+	return runNone
+}
+
+// encode takes the first n unsent packets, which were sent, into the parity of their
+// groups.
+func (s *Source) encode(now mono.Time, n int) {
+	for i := range n {
+		num := s.win.Unsent().Add(i)
+		if s.parity.sent(now, num, s.win.Packet(num)) {
+			s.parity.end(now, &s.head.Header, s.win.Trail(), num+1)
+		}
+	}
 }
 
 // Sent tells that the network took the first n packets of the run NextTransmit
@@ -89,14 +122,30 @@ func (s *Source) Sent(now mono.Time, n int) {
 		s.heart.sentData(now)
 		s.stats.RDATAPackets += uint64(n)
 		s.stats.RDATABytes += uint64(bytes)
+	case runDemanded:
+		s.sentDemanded(now, n)
+		s.adapt.count(n, bytes+n*s.cfg.Overhead)
+		s.repairLast = true
+		s.stats.RDATAPackets += uint64(n)
+		s.stats.RDATABytes += uint64(bytes)
+		s.stats.ParityRepairs += uint64(n)
+	case runParity:
+		s.parity.proactive.pop(n)
+		s.adapt.count(n, bytes+n*s.cfg.Overhead)
+		s.repairLast = false
+		s.stats.ParityPackets += uint64(n)
+		s.stats.ParityBytes += uint64(bytes)
 	case runODATA:
+		if s.parity != nil {
+			s.encode(now, n)
+		}
 		s.win.MarkSent(n, now)
 		s.repairLast = false
 		s.heart.sentData(now)
 		s.adapt.count(n, bytes+n*s.cfg.Overhead)
 		s.stats.ODATAPackets += uint64(n)
 		s.stats.ODATABytes += uint64(bytes)
-		s.finish()
+		s.finish(now)
 	}
 	s.kind = runNone
 }

@@ -32,6 +32,7 @@ type Source struct {
 	vain    mono.Time // when an NCF for what is not in the window was last made
 	pacer   pacer
 	adapt   adapter // if cfg.Rate is 0
+	parity  *parity // nil without FEC
 
 	heart   heartbeat
 	spms    int       // SPMs to send at once
@@ -76,6 +77,8 @@ const (
 	runNCF
 	runSPM
 	runRDATA
+	runDemanded // parity that was asked for
+	runParity   // and that was not
 	runODATA
 )
 
@@ -104,6 +107,13 @@ func NewSource(now mono.Time, cfg SourceConfig) (*Source, error) {
 		control:  make([]byte, 0, 512),
 		roomAt:   mono.Never,
 		pacer:    pacer{rate: float64(cfg.Rate), burst: float64(cfg.Burst), tokens: float64(cfg.Burst), last: now},
+	}
+	if s.parity, err = newParity(&cfg); err != nil {
+		return nil, err
+	}
+	if s.parity != nil {
+		s.maxAlone = cfg.FEC.maxData(cfg.MaxTPDU)
+		s.maxPart = s.maxAlone
 	}
 	s.head.Header = wire.Header{SrcPort: cfg.TSI.Port, DstPort: cfg.Port, Type: wire.TypeODATA, GSI: cfg.TSI.GSI}
 	s.head.Options.Set(wire.OptSyn)
@@ -174,6 +184,8 @@ func (s *Source) admit(now mono.Time, packets, bytes int) error {
 // OPT_SYN.
 func (s *Source) room(n int) int {
 	switch syn := s.head.Options.Has(wire.OptSyn); {
+	case s.parity != nil:
+		return n // less than fits with every option: parity packets have more
 	case n == s.maxPart && syn:
 		return n - 4
 	case n == s.maxPart:
@@ -278,13 +290,16 @@ func (s *Source) HandleTimeout(now mono.Time) {
 	if s.roomAt <= now {
 		s.roomAt = mono.Never
 	}
+	if s.flushAt() <= now {
+		s.flushParity(now)
+	}
 	s.retireOld(now)
 }
 
 // NextTimeout reports when HandleTimeout and NextTransmit must next be called,
 // or mono.Never. It is in the past when a run is waiting to be sent.
 func (s *Source) NextTimeout(now mono.Time) mono.Time {
-	t := min(s.sendAt, s.roomAt, s.nextRetire())
+	t := min(s.sendAt, s.roomAt, s.nextRetire(), s.flushAt())
 	if s.spms == 0 {
 		t = min(t, s.heart.due())
 	}
@@ -306,17 +321,18 @@ func (s *Source) Progress() (trail, unsent, next seq.Num) {
 // every SPM carries OPT_FIN (RFC 3208 §9.7). NAKs are answered for as long as
 // the caller goes on driving the Source.
 func (s *Source) Close(now mono.Time) {
-	s.clock(now)
+	now = s.clock(now)
 	s.closed = true
-	s.finish()
+	s.finish(now)
 }
 
 // finish starts to announce the end once all that was accepted is sent.
 //
 // "When a source detects that it needs to send an OPT_FIN it SHOULD immediately
 // send it [...] by immediately sending an SPM." RFC 3208 §9.7.2
-func (s *Source) finish() {
+func (s *Source) finish(now mono.Time) {
 	if packets, _ := s.win.Backlog(); s.closed && !s.fin && !s.rst && packets == 0 {
+		s.flushParity(now)
 		s.fin = true
 		s.spms = 3
 		s.sendAt = 0
@@ -339,7 +355,7 @@ func (s *Source) Abort(now mono.Time, code uint8) {
 // repair, NCF or SPM.
 func (s *Source) Quiet() bool {
 	packets, _ := s.win.Backlog()
-	return packets == 0 && s.repairs.n == 0 && s.ncfs.n == 0 && s.spms == 0
+	return packets == 0 && s.repairs.n == 0 && s.ncfs.n == 0 && s.spms == 0 && (s.parity == nil || s.parity.quiet())
 }
 
 // Stats returns the counters.

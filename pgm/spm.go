@@ -34,6 +34,9 @@ func (s *Source) spmRun() {
 		Lead:   s.win.Unsent() - 1,
 		Path:   s.cfg.Addr,
 	}
+	if s.parity != nil {
+		s.parity.announce(&p)
+	}
 	if s.cfg.Join {
 		p.Options.Set(wire.OptJoin)
 		p.Options.Join = s.win.Trail()

@@ -10,7 +10,12 @@ type SourceStats struct {
 	ODATAPackets uint64 // taken by the network
 	ODATABytes   uint64
 	RDATAPackets uint64
-	RDATABytes   uint64
+	RDATABytes   uint64 // both of parity on demand as well
+
+	ParityPackets uint64 // proactive parity packets taken by the network
+	ParityBytes   uint64
+	ParityRepairs uint64 // of the RDATA packets, parity packets
+
 	SPMs         uint64
 	NCFs         uint64
 	NAKs         uint64 // NAK packets that arrived

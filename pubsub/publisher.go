@@ -46,6 +46,7 @@ type Publisher struct {
 	ended uint64   // of the message that ended last in a packet, this one included
 	last  []uint64 // by packet number, modulo its length: what ended was when the packet was complete
 	first seq.Num  // of the session
+	next  seq.Num  // after the packet built last
 
 	trace *tracer // nil without completions
 
@@ -92,6 +93,7 @@ func newPublisher(cfg PublisherConfig, src source) *Publisher {
 	p := &Publisher{cfg: cfg, src: src, size: src.MaxData(), last: make([]uint64, n)}
 	p.guard.on = cfg.Concurrent
 	_, _, p.first = src.Progress()
+	p.next = p.first
 	if cfg.Completions != 0 {
 		p.trace = newTracer(src, cfg.Completions, p.last)
 		p.src = p.trace
@@ -326,10 +328,11 @@ func (p *Publisher) Backlog() int {
 
 func (p *Publisher) backlog() int {
 	_, unsent, _ := p.src.Progress()
+	unsent = seq.Min(unsent, p.next) // the source may have left out numbers after it
 	if unsent == p.first {
 		return int(p.id)
 	}
-	return int(p.id - p.last[uint32(unsent-1)&uint32(len(p.last)-1)])
+	return int(p.id - p.last[p.index(unsent-1)])
 }
 
 // begin begins a message.
@@ -353,6 +356,9 @@ func (p *Publisher) reserve() {
 	b := p.src.Reserve()
 	p.open, p.n, p.offset = b[:p.size], offsetLen, noBoundary
 }
+
+// index returns the place of packet n in last.
+func (p *Publisher) index(n seq.Num) uint32 { return uint32(n) & uint32(len(p.last)-1) }
 
 // frame adds a frame to the message.
 func (p *Publisher) frame(body []byte, more bool) {
@@ -395,7 +401,11 @@ func (p *Publisher) complete() {
 	}
 	binary.BigEndian.PutUint16(p.open, uint16(p.offset))
 	num := p.src.Commit(p.n)
-	p.last[uint32(num)&uint32(len(p.last)-1)] = p.ended
+	for ; p.next != num; p.next++ { // numbers that the source has left out
+		p.last[p.index(p.next)] = p.last[p.index(p.next-1)]
+	}
+	p.last[p.index(num)] = p.ended
+	p.next++
 	p.open = nil
 	p.stats.Packets++
 }

@@ -60,6 +60,7 @@ type tracer struct {
 	stages Stage    // asked for
 	last   []uint64 // Publisher.last
 	recs   []record // likewise by number
+	built  seq.Num  // up to here there are records
 	unsent seq.Num  // up to here the kernel's times are noted
 	left   seq.Num  // up to here what is known of time stamps is
 	closed bool
@@ -107,7 +108,7 @@ func newTracer(src source, stages Stage, last []uint64) *tracer {
 	t := &tracer{source: src, stages: stages, last: last, recs: make([]record, len(last))}
 	t.stamps, _ = src.(stamped)
 	_, _, next := src.Progress()
-	t.unsent, t.left = next, next
+	t.built, t.unsent, t.left = next, next, next
 	for s := StageTaken; s < StageDropped; s <<= 1 {
 		if stages&s != 0 {
 			t.cursors = append(t.cursors, cursor{stage: s, num: next, edge: next})
@@ -120,10 +121,23 @@ func newTracer(src source, stages Stage, last []uint64) *tracer {
 
 func (t *tracer) index(n seq.Num) uint32 { return uint32(n) & uint32(len(t.recs)-1) }
 
-// Commit takes the record of a packet that has left the window long ago for a new
-// one. Its messages are then reported without a time.
+// Commit makes a record for the packet, and for each number that the source has
+// left out before it.
 func (t *tracer) Commit(n int) seq.Num {
 	num := t.source.Commit(n)
+	var now int64
+	if t.stages&StageTaken != 0 {
+		now = time.Now().UnixNano()
+	}
+	for ; t.built != num+1; t.built++ {
+		*t.reuse(t.built) = record{taken: now}
+	}
+	return num
+}
+
+// reuse takes the record of a packet that has left the window long ago for that of
+// packet num. Its messages are then reported without a time.
+func (t *tracer) reuse(num seq.Num) *record {
 	i := t.index(num)
 	for j := range t.cursors {
 		if k := &t.cursors[j]; num.Sub(k.num) == len(t.recs) {
@@ -132,11 +146,7 @@ func (t *tracer) Commit(n int) seq.Num {
 			k.edge = seq.Max(k.edge, k.num)
 		}
 	}
-	t.recs[i] = record{}
-	if t.stages&StageTaken != 0 {
-		t.recs[i].taken = time.Now().UnixNano()
-	}
-	return num
+	return &t.recs[i]
 }
 
 func (t *tracer) Push(runs bool) error {
