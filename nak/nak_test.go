@@ -412,3 +412,20 @@ func TestNudgeMeasured(t *testing.T) {
 		t.Errorf("waits %v for a repair, want about 2 ms", got)
 	}
 }
+
+// TestSince tells since when each number is missing, whatever became of others
+// and however often it was asked for.
+func TestSince(t *testing.T) {
+	s := newScript(t, fixed())
+	start := s.now
+	s.table.Miss(s.now, 0xfffffffe, 3)
+	s.advance(start + 50*ms)
+	s.table.Miss(s.now, 1, 100) // the table grows
+	s.untilAsk()
+	s.table.Arrived(s.now, 0xfffffffe)
+	for n, want := range map[seq.Num]mono.Time{0xffffffff: start, 0: start, 1: start + 50*ms, 100: start + 50*ms} {
+		if got := s.table.Since(n); got != want {
+			t.Errorf("Since(%#x) = %v, want %v", uint32(n), got, want)
+		}
+	}
+}

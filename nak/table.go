@@ -78,6 +78,7 @@ type Table struct {
 
 type slot struct {
 	due        mono.Time
+	since      mono.Time // when the number was found missing
 	asked      mono.Time // when our first NAK for the number left; 0 if none did
 	prev, next seq.Num   // missing numbers before and after
 	arrived    uint32    // Table.arrived at the last retry
@@ -145,7 +146,7 @@ func (t *Table) Miss(now mono.Time, first seq.Num, count int) {
 	for i := range count {
 		n := first.Add(i)
 		s := t.slot(n)
-		*s = slot{state: BackOff, due: due, prev: t.last, arrived: t.arrived}
+		*s = slot{state: BackOff, due: due, since: now, prev: t.last, arrived: t.arrived}
 		if t.n == 0 {
 			t.first = n
 		} else {
@@ -226,6 +227,10 @@ func (t *Table) remove(n seq.Num) {
 
 // Oldest returns the oldest missing number; false if none is missing.
 func (t *Table) Oldest() (seq.Num, bool) { return t.first, t.n > 0 }
+
+// Since returns when number n, which must be missing, was found missing. That is
+// never later for an older number than for a newer one.
+func (t *Table) Since(n seq.Num) mono.Time { return t.slot(n).since }
 
 // Confirm takes in an NCF for n. It reports whether that held back a NAK of
 // ours.

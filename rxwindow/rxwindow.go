@@ -2,10 +2,10 @@
 // and what may be delivered: the receive window of RFC 3208 §3.4.
 //
 // Numbers before next were delivered or given up; numbers from lead on were
-// never heard of. Those in between are each missing, received or lost, in a
-// ring of slots indexed by number. A packet that is next in order does not
-// touch the ring: its user takes it as it is and calls [Window.Advance]. Only
-// what comes early is copied, to buffers of a [Pool].
+// never heard of. Those in between are each missing, received or lost, or done
+// with out of order, in a ring of slots indexed by number. A packet that is next
+// in order does not touch the ring: its user takes it as it is and calls
+// [Window.Advance]. Only what comes early is copied, to buffers of a [Pool].
 package rxwindow
 
 import (
@@ -19,10 +19,12 @@ type State uint8
 
 // The states.
 const (
-	Unknown  State = iota // outside the window
-	Missing               // may yet come
-	Received              // buffered
-	Lost                  // given up
+	Unknown   State = iota // outside the window
+	Missing                // may yet come
+	Received               // buffered
+	Lost                   // given up
+	Delivered              // handed out though numbers before it are missing
+	Void                   // the source left the number out
 )
 
 // String returns the state in a word.
@@ -36,6 +38,10 @@ func (s State) String() string {
 		return "received"
 	case Lost:
 		return "lost"
+	case Delivered:
+		return "delivered"
+	case Void:
+		return "void"
 	}
 	return fmt.Sprintf("State(%d)", uint8(s))
 }
@@ -71,6 +77,7 @@ type slot struct {
 	packet Packet
 	state  State
 	cause  uint8
+	whole  uint32 // bytes of the message that begins here, as far as Whole has counted them
 }
 
 // New returns an empty window that starts at number next and holds at most
@@ -151,6 +158,61 @@ func (w *Window) Store(n seq.Num, p *Packet, must bool) bool {
 func (w *Window) Lose(n seq.Num, cause uint8) {
 	s := w.slot(n)
 	s.state, s.cause = Lost, cause
+}
+
+// Void takes in that the source left number n out: it is neither delivered nor
+// lost. It must be missing, or be Lead, which then moves on by one. Void reports
+// false if it is not in reach.
+func (w *Window) Void(n seq.Num) bool {
+	if n == w.lead {
+		if n == w.Reach() {
+			return false
+		}
+		w.grow(n.Sub(w.next) + 1)
+		w.lead++
+	}
+	*w.slot(n) = slot{state: Void}
+	return true
+}
+
+// Packet returns packet n, or nil if it is not buffered. It is valid until n is
+// delivered.
+func (w *Window) Packet(n seq.Num) *Packet {
+	if w.State(n) != Received {
+		return nil
+	}
+	return &w.slot(n).packet
+}
+
+// Deliver ends the business of number n, which must be missing or received,
+// whatever comes before it. The data of its packet, if it was buffered, stays
+// valid until the next call of Release.
+func (w *Window) Deliver(n seq.Num) {
+	w.Release()
+	s := w.slot(n)
+	if s.state == Received {
+		w.held = s.packet.Data
+	}
+	*s = slot{state: Delivered}
+}
+
+// Whole counts packet n, a fragment that was stored, for its message, and
+// returns the message's first number. It reports whether all bytes of the
+// message are buffered now, which is so at most once for a message. Fragments
+// that contradict each other may be counted as a whole: who puts them together
+// has to look.
+//
+// The count is kept with the first number, so that a fragment costs the same
+// however many there are. A message that begins before the window is not
+// counted: its fragments are delivered in order.
+func (w *Window) Whole(n seq.Num) (first seq.Num, whole bool) {
+	p := &w.slot(n).packet
+	if p.First.Before(w.next) {
+		return p.First, false
+	}
+	s := w.slot(p.First)
+	s.whole += uint32(len(p.Data))
+	return p.First, s.state == Received && s.packet.Fragment && s.packet.First == p.First && s.whole == s.packet.Length
 }
 
 // Head returns the state of the number to deliver next: Unknown if there is

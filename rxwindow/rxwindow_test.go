@@ -59,10 +59,37 @@ func TestModel(t *testing.T) {
 						clear(b) // the window has its own copy
 					}
 				case op < 7:
-					if m.state[n] == Missing {
+					switch state := m.state[n]; {
+					case state == Missing && step%3 == 0 || n == m.lead && step%8 == 0:
+						inReach := n != m.next.Add(limit)
+						if ok := w.Void(n); ok != inReach {
+							t.Fatalf("step %d: Void(%d) = %v, want %v", step, n, ok, inReach)
+						}
+						if inReach {
+							m.state[n] = Void
+							m.lead = seq.Max(m.lead, n.Add(1))
+						}
+					case state == Missing:
 						w.Lose(n, byte(step))
 						m.state[n], m.data[n] = Lost, []byte{byte(step)}
 					}
+				case op < 8:
+					p := w.Packet(n)
+					if state := m.state[n]; (p != nil) != (state == Received) {
+						t.Fatalf("step %d: Packet(%d) = %v of a number that is %v", step, n, p, state)
+					} else if state != Received && (state != Missing || step%3 != 0) {
+						break
+					}
+					var data []byte
+					if p != nil {
+						data = p.Data
+					}
+					w.Deliver(n)
+					if !bytes.Equal(data, m.data[n]) {
+						t.Fatalf("step %d: packet %d = %x, want %x", step, n, data, m.data[n])
+					}
+					m.state[n] = Delivered
+					delete(m.data, n)
 				default:
 					state, p, cause := w.Head()
 					if state != m.state[m.next] {
@@ -98,6 +125,50 @@ func TestModel(t *testing.T) {
 				t.Errorf("%d bytes still in use after Close", pool.Used())
 			}
 		})
+	}
+}
+
+// TestWhole counts the fragments of messages that come in any order.
+func TestWhole(t *testing.T) {
+	for seed := range uint64(200) {
+		rng := rand.New(rand.NewPCG(seed, 3))
+		next := seq.Num(0).Add(-rng.IntN(100))
+		w := New(NewPool(1<<20), 128, next)
+		w.Extend(next.Add(100))
+		type part struct {
+			n seq.Num
+			p Packet
+		}
+		var parts []part
+		left := map[seq.Num]int{} // fragments yet to come of each message
+		for n := next; n.Before(next.Add(90)); {
+			first, count := n, 2+rng.IntN(9)
+			left[first] = count
+			for i := range count {
+				p := Packet{Data: make([]byte, 10), Fragment: true, First: first, Offset: uint32(10 * i), Length: uint32(10 * count)}
+				parts = append(parts, part{n, p})
+				n++
+			}
+		}
+		rng.Shuffle(len(parts), func(i, j int) { parts[i], parts[j] = parts[j], parts[i] })
+		for _, x := range parts {
+			w.Store(x.n, &x.p, true)
+			left[x.p.First]--
+			first, whole := w.Whole(x.n)
+			if want := left[first] == 0; first != x.p.First || whole != want {
+				t.Fatalf("seed %d: Whole(%d) = %d, %v, want %d, %v", seed, x.n, first, whole, x.p.First, want)
+			}
+		}
+	}
+}
+
+// TestWholeBefore does not count a message that begins before the window.
+func TestWholeBefore(t *testing.T) {
+	w := New(NewPool(1<<20), 64, 10)
+	w.Extend(12)
+	w.Store(11, &Packet{Data: make([]byte, 4), Fragment: true, First: 9, Length: 4}, true)
+	if first, whole := w.Whole(11); first != 9 || whole {
+		t.Errorf("Whole = %d, %v, want 9, false", first, whole)
 	}
 }
 
