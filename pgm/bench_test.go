@@ -2,7 +2,9 @@ package pgm
 
 import (
 	"bytes"
+	"fmt"
 	"testing"
+	"time"
 
 	"github.com/gopgm/gopgm/mono"
 )
@@ -18,8 +20,8 @@ type hotPath struct {
 	ev  Event
 }
 
-func newHotPath(tb testing.TB, size int) *hotPath {
-	p := newPair(tb, SourceConfig{Rate: 1e12, Burst: 1 << 20, WindowPackets: 4096, WindowBytes: 4 << 20, MaxBacklog: 1 << 20}, ReceiverConfig{})
+func newHotPath(tb testing.TB, size int, cfg ReceiverConfig) *hotPath {
+	p := newPair(tb, SourceConfig{Rate: 1e12, Burst: 1 << 20, WindowPackets: 4096, WindowBytes: 4 << 20, MaxBacklog: 1 << 20}, cfg)
 	p.send("first")
 	return &hotPath{src: p.src, rcv: p.rcv, now: p.now, msg: bytes.Repeat([]byte{7}, size)}
 }
@@ -56,30 +58,43 @@ func (h *hotPath) send(tb testing.TB, n int) (delivered int) {
 }
 
 // TestAllocs asserts that sending and receiving in order allocate nothing, with
-// and without fragments.
+// and without fragments, whatever the delivery.
 func TestAllocs(t *testing.T) {
-	for _, size := range []int{0, 100, 1400, 20000} {
-		h := newHotPath(t, size)
-		h.send(t, 16)
-		if n := testing.AllocsPerRun(200, func() {
-			if got := h.send(t, 16); got != 16 {
-				t.Fatalf("delivered %d of 16", got)
+	for _, mode := range deliveryModes {
+		for _, size := range []int{0, 100, 1400, 20000} {
+			h := newHotPath(t, size, mode.cfg)
+			h.send(t, 16)
+			if n := testing.AllocsPerRun(200, func() {
+				if got := h.send(t, 16); got != 16 {
+					t.Fatalf("delivered %d of 16", got)
+				}
+			}); n != 0 {
+				t.Errorf("%s, %d bytes: %v allocs per 16 messages, want 0", mode.name, size, n)
 			}
-		}); n != 0 {
-			t.Errorf("%d bytes: %v allocs per 16 messages, want 0", size, n)
 		}
 	}
 }
 
 // TestRepairAllocs asserts that neither loss nor repair allocates, once the
-// tables have grown.
+// tables have grown, whatever the delivery, with and without fragments.
 func TestRepairAllocs(t *testing.T) {
-	p := newPair(t, SourceConfig{Rate: 1e12, WindowPackets: 64, WindowBytes: 1 << 20}, ReceiverConfig{})
+	for _, mode := range deliveryModes {
+		for _, size := range []int{1000, 4000} {
+			t.Run(fmt.Sprintf("%s/%dB", mode.name, size), func(t *testing.T) { repairAllocs(t, mode.cfg, size) })
+		}
+	}
+}
+
+func repairAllocs(t *testing.T, cfg ReceiverConfig, size int) {
+	if cfg.MaxGap > 0 {
+		cfg.MaxGap = time.Minute
+	}
+	p := newPair(t, SourceConfig{Rate: 1e12, WindowPackets: 128, WindowBytes: 1 << 20}, cfg)
 	out, run := 0, make([]byte, 0, 1<<17)
 	var ev Event
 	step := func() {
 		for range 16 {
-			p.src.Send(p.now, run[:1000])
+			p.src.Send(p.now, run[:size])
 		}
 		for range 400 {
 			p.now += 100_000
@@ -119,7 +134,9 @@ func TestRepairAllocs(t *testing.T) {
 	if n := testing.AllocsPerRun(50, step); n != 0 {
 		t.Errorf("%v allocs per 16 messages, a third of the packets lost, want 0", n)
 	}
-	if st := p.rcv.Stats(); st.Repairs == 0 || st.Lost != 0 {
+	switch st := p.rcv.Stats(); {
+	case cfg.MaxGap < 0 && st.Skipped > 0:
+	case st.Repairs == 0 || st.Lost != 0:
 		t.Errorf("%d repairs, %d lost: the test tests nothing", st.Repairs, st.Lost)
 	}
 }
@@ -130,13 +147,23 @@ func BenchmarkMessage(b *testing.B) {
 		size int
 	}{{"100B", 100}, {"1400B", 1400}, {"20kB", 20000}} {
 		b.Run(bb.name, func(b *testing.B) {
-			h := newHotPath(b, bb.size)
+			h := newHotPath(b, bb.size, ReceiverConfig{})
 			b.SetBytes(int64(bb.size))
 			b.ReportAllocs()
 			for b.Loop() {
 				h.send(b, 1)
 			}
 		})
+	}
+}
+
+// BenchmarkUnordered is BenchmarkMessage with unordered delivery.
+func BenchmarkUnordered(b *testing.B) {
+	h := newHotPath(b, 100, ReceiverConfig{Delivery: Unordered, MaxGap: time.Second})
+	b.SetBytes(100)
+	b.ReportAllocs()
+	for b.Loop() {
+		h.send(b, 1)
 	}
 }
 

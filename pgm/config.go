@@ -126,6 +126,16 @@ type ReceiverConfig struct {
 	// ones are reported lost. Default 32 MiB.
 	MaxMessage int
 
+	// Delivery says when a message is delivered. Default Ordered.
+	Delivery Delivery
+
+	// MaxGap is how long a missing number is waited for, from when it was found
+	// missing; then it is given up and reported with CauseSkip, so that newer
+	// messages need not wait for it. Negative gives up at once, without asking for
+	// it, what turns out to be missing, and what comes out of order; what Join asks
+	// for is missing, too. Default 0: as long as the source may have it.
+	MaxGap time.Duration
+
 	// NAKBackoff, NAKRepeat and NAKData are NAK_BO_IVL, NAK_RPT_IVL and
 	// NAK_RDATA_IVL (RFC 3208 §6.3). The default, 0, scales each to the round
 	// trip to the source, as measured, and the back-off also to the number of
@@ -262,6 +272,8 @@ func (c ReceiverConfig) withDefaults() (ReceiverConfig, error) {
 		return c, configError("MaxTPDU is %d, want %d to %d", c.MaxTPDU, minTPDU, maxTPDU)
 	case c.MaxSources < 1:
 		return c, configError("MaxSources is %d, want 1 or more", c.MaxSources)
+	case c.Delivery > Unordered:
+		return c, configError("Delivery is %v, want Ordered or Unordered", c.Delivery)
 	case c.MaxMessage < 1:
 		return c, configError("MaxMessage is %d, want 1 or more", c.MaxMessage)
 	case c.NAKBackoff < 0 || c.NAKRepeat < 0 || c.NAKData < 0 || c.SPMRBackoff < 0 || c.PeerExpiry < 0:

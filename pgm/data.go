@@ -86,33 +86,46 @@ func (s *session) accept(n seq.Num, p *rxwindow.Packet, t wire.Type) error {
 	if off >= r.cfg.WindowPackets {
 		return r.stats.Drops.drop(DropWindow)
 	}
-	switch state := s.win.State(n); {
-	case state == rxwindow.Received, state == rxwindow.Lost:
+	unordered := r.cfg.Delivery == Unordered
+	s.fragmented = s.fragmented || p.Fragment
+	// It can be delivered from where it is, and next: nothing waits to be taken
+	// out, or packets that are not taken out would be kept without bound.
+	direct := off == 0 || unordered && !p.Fragment && !s.queued
+	switch state := s.win.State(n); state {
+	default:
 		return r.stats.Drops.drop(DropDuplicate)
-	case off == 0:
-		s.direct, s.haveDirect = *p, true
-		if state == rxwindow.Missing {
-			s.arrived(n, t)
-		}
-	case state == rxwindow.Missing:
-		if !s.win.Store(n, p, false) {
+	case rxwindow.Missing:
+		if !direct && !s.win.Store(n, p, false) {
 			return r.stats.Drops.drop(DropBuffer)
 		}
 		s.arrived(n, t)
-		return nil // what may be delivered has not changed
-	default:
+	case rxwindow.Unknown:
+		if off == 0 {
+			break // it need not touch the window
+		}
 		s.extend(n)
-		if s.win.Lead() != n || s.win.Room(len(p.Data)) <= s.naks.Len() {
+		if n == s.win.Next() { // all before it was given up
+			direct = true
+			break
+		}
+		if s.win.Lead() != n || !direct && s.win.Room(len(p.Data)) <= s.naks.Len() {
 			s.extend(n + 1)
 			return r.stats.Drops.drop(DropBuffer)
 		}
 		s.win.Extend(n.Add(1))
 		s.heardEnd = seq.Max(s.heardEnd, n.Add(1))
-		s.win.Store(n, p, false)
-		return nil
+		if !direct {
+			s.win.Store(n, p, false)
+		}
 	}
-	r.enqueue(s)
-	return nil
+	switch {
+	case direct:
+		s.direct, s.haveDirect, s.directAt = *p, true, n
+		r.enqueue(s)
+	case unordered:
+		s.gather(n, p)
+	}
+	return nil // when it waits in order, what may be delivered has not changed
 }
 
 // arrived ends the search for number n.

@@ -28,6 +28,9 @@ type assembly struct {
 // next fills in the session's next event; false means there is none now.
 func (s *session) next(ev *Event) bool {
 	s.win.Release()
+	if s.r.cfg.Delivery == Unordered && s.nextWhole(ev) {
+		return true
+	}
 	for {
 		n := s.win.Next()
 		state, p, why := s.head()
@@ -41,6 +44,10 @@ func (s *session) next(ev *Event) bool {
 				return s.reportLoss(ev)
 			}
 			s.advance()
+		case rxwindow.Delivered, rxwindow.Void:
+			if !s.pass(state) {
+				return s.reportLoss(ev)
+			}
 		default:
 			if s.loss.open && !s.loss.more {
 				return s.reportLoss(ev)
@@ -52,7 +59,7 @@ func (s *session) next(ev *Event) bool {
 
 // head returns what is next in order.
 func (s *session) head() (rxwindow.State, *rxwindow.Packet, uint8) {
-	if s.haveDirect {
+	if s.haveDirect { // not ahead: nextWhole was asked first
 		return rxwindow.Received, &s.direct, 0
 	}
 	return s.win.Head()
@@ -61,6 +68,22 @@ func (s *session) head() (rxwindow.State, *rxwindow.Packet, uint8) {
 func (s *session) advance() {
 	s.haveDirect = false
 	s.win.Advance()
+}
+
+// pass skips the number to deliver next, which was delivered already or does not
+// exist. It reports false if a loss must be reported first.
+func (s *session) pass(state rxwindow.State) bool {
+	if s.apdu.open && state == rxwindow.Delivered { // it cannot be of that message
+		s.beginLoss(s.win.Next(), CauseFragment)
+	}
+	if s.loss.open {
+		return false
+	}
+	s.advance()
+	if s.joining {
+		s.first = s.win.Next()
+	}
+	return true
 }
 
 // take uses packet n, which is next in order. It reports done when the event is
@@ -177,7 +200,7 @@ func (s *session) nextEnd(ev *Event, n seq.Num) bool {
 	default:
 		s.phase = phaseEnded
 	}
-	s.apdu.buf = nil
+	s.apdu.buf, s.whole, s.wholes = nil, nil, wholes{}
 	s.report(ev, kind, n, n, nil)
 	ev.Code = s.code
 	return true
@@ -190,9 +213,14 @@ func (s *session) report(ev *Event, kind EventKind, first, last seq.Num, data []
 
 // reportMessage reports a message whose last packet is p, which is next in order.
 func (s *session) reportMessage(ev *Event, first, last seq.Num, data []byte, p *rxwindow.Packet) {
+	s.messageEvent(ev, first, last, data, p)
+	s.advance()
+}
+
+// messageEvent fills in a message whose last packet is p.
+func (s *session) messageEvent(ev *Event, first, last seq.Num, data []byte, p *rxwindow.Packet) {
 	*ev = Event{Kind: EventMessage, Source: s.id, Group: s.group, First: first, Last: last, Data: data,
 		Arrived: p.Arrived, Hardware: p.Hardware}
-	s.advance()
 }
 
 func (s *session) reportJoin(ev *Event) bool {

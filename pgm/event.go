@@ -23,7 +23,7 @@ type EventKind uint8
 
 // The kinds of events.
 const (
-	EventMessage EventKind = iota + 1 // a whole message, in order
+	EventMessage EventKind = iota + 1 // a whole message
 	EventLoss                         // numbers First to Last will never be delivered
 	EventJoin                         // a new source; First is the first number that will be delivered
 	EventFin                          // the source closed, and all it sent was delivered or reported lost
@@ -67,6 +67,7 @@ const (
 	CauseSize           // the message is larger than MaxMessage
 	CauseEnd            // the session ended or expired before the repair
 	CausePassive        // missing, and the receiver is configured not to ask
+	CauseSkip           // missing for longer than MaxGap
 )
 
 // String returns the cause in a few words.
@@ -90,13 +91,18 @@ func (c Cause) String() string {
 		return "session ended"
 	case CausePassive:
 		return "passive receiver"
+	case CauseSkip:
+		return "missing for too long"
 	}
 	return fmt.Sprintf("Cause(%d)", uint8(c))
 }
 
 // An Event is something a Receiver has for its user. Every number of a session,
-// from the first after EventJoin, is either delivered by exactly one
-// EventMessage or covered by exactly one EventLoss, in order.
+// from that of EventJoin on, is either delivered by exactly one EventMessage or
+// covered by exactly one EventLoss, in order; numbers that the source left out
+// are neither. With Unordered delivery only the order differs: a message may come
+// before others, and before the losses, with smaller numbers. EventJoin is always
+// the first and the end of the session the last.
 type Event struct {
 	Kind   EventKind
 	Source SourceID

@@ -99,11 +99,20 @@ func (m *mutator) next(n seq.Num) []byte {
 
 // TestHostile throws mutated packets at a live source and a live receiver. There
 // must be no panic; memory must stay bounded; every packet that was not used
-// must be counted with a reason; time must go on.
+// must be counted with a reason; time must go on. No number may be told of
+// twice.
 func TestHostile(t *testing.T) {
 	if testing.Short() {
 		t.Skip("-short")
 	}
+	t.Run("ordered", func(t *testing.T) { hostile(t, *hostilePackets, ReceiverConfig{}) })
+	for _, mode := range deliveryModes[1:] {
+		t.Run(mode.name, func(t *testing.T) { hostile(t, *hostilePackets/8, mode.cfg) })
+	}
+}
+
+// hostile is TestHostile with so many packets and the delivery of cfg.
+func hostile(t *testing.T, packets int, cfg ReceiverConfig) {
 	sc := SourceConfig{
 		TSI: testTSI, Addr: sourceAddr, Group: groupAddr,
 		WindowPackets: 256, WindowBytes: 1 << 18, RepairHold: 5 * time.Millisecond, MinRepair: -1, FirstSQN: 0xffffff00,
@@ -115,6 +124,7 @@ func TestHostile(t *testing.T) {
 	rcv, err := NewReceiver(ReceiverConfig{
 		Rand: rand.NewPCG(2, 2), WindowPackets: 256, BufferBytes: 1 << 17, MaxSources: 8, MaxMessage: 1 << 14,
 		PeerExpiry: 50 * time.Millisecond, NCFRetries: 3, DataRetries: 3,
+		Delivery: cfg.Delivery, MaxGap: cfg.MaxGap,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -126,7 +136,8 @@ func TestHostile(t *testing.T) {
 	var kinds [EventRestart + 1]int
 	var live, peak uint64
 	msg := make([]byte, 200)
-	for i := range *hostilePackets {
+	told := map[SourceID]*cover{}
+	for i := range packets {
 		now += mono.Time(m.rng.IntN(20_000))
 		if i%16 == 0 {
 			src.Send(now, msg[:m.rng.IntN(len(msg))])
@@ -143,6 +154,16 @@ func TestHostile(t *testing.T) {
 		var ev Event
 		for n := 0; rcv.NextEvent(&ev); n++ {
 			kinds[ev.Kind]++
+			if c := told[ev.Source]; ev.Kind == EventJoin || c == nil {
+				told[ev.Source] = &cover{}
+			} else if ev.Kind > EventJoin {
+				c.open = false // a source may lie about its end
+			}
+			if c := told[ev.Source]; c.open || ev.Kind == EventJoin {
+				if err := c.take(&ev); err != nil {
+					t.Fatalf("packet %d: %v", i, err)
+				}
+			}
 			if n > 1000 {
 				t.Fatalf("packet %d: more than 1000 events", i)
 			}
@@ -192,7 +213,7 @@ func TestHostile(t *testing.T) {
 		t.Logf("%9d %9d  %v", ss.Drops[i], rs.Drops[i], i)
 	}
 	for k := EventMessage; k <= EventExpired; k++ {
-		if kinds[k] == 0 && *hostilePackets > 100_000 {
+		if kinds[k] == 0 && packets > 100_000 {
 			t.Errorf("no event of kind %v: the packets are too wild to test it", k)
 		}
 	}
@@ -204,19 +225,26 @@ func FuzzMachines(f *testing.F) {
 		f.Add(s, uint16(1))
 	}
 	f.Fuzz(func(t *testing.T, pkt []byte, wait uint16) {
-		p := newPair(t, SourceConfig{WindowPackets: 64, WindowBytes: 1 << 16}, ReceiverConfig{WindowPackets: 64, BufferBytes: 1 << 16, MaxMessage: 1 << 12})
-		p.send("before")
-		for _, b := range [][]byte{pkt, pkt} {
-			for range 2 {
-				p.src.HandlePacket(p.now, receiverAddr, b)
-				p.rcv.HandlePacket(p.now, sourceAddr, groupAddr, bytes.Clone(b))
-				p.drain()
-				p.flush()
-				if len(b) >= wire.HeaderLen {
-					wire.SetChecksum(b)
-				}
+		for _, mode := range deliveryModes {
+			fuzzMachines(t, bytes.Clone(pkt), wait, mode.cfg)
+		}
+	})
+}
+
+func fuzzMachines(t *testing.T, pkt []byte, wait uint16, cfg ReceiverConfig) {
+	cfg.WindowPackets, cfg.BufferBytes, cfg.MaxMessage = 64, 1<<16, 1<<12
+	p := newPair(t, SourceConfig{WindowPackets: 64, WindowBytes: 1 << 16}, cfg)
+	p.send("before")
+	for _, b := range [][]byte{pkt, pkt} {
+		for range 2 {
+			p.src.HandlePacket(p.now, receiverAddr, b)
+			p.rcv.HandlePacket(p.now, sourceAddr, groupAddr, bytes.Clone(b))
+			p.drain()
+			p.flush()
+			if len(b) >= wire.HeaderLen {
+				wire.SetChecksum(b)
 			}
 		}
-		p.advance(time.Duration(wait) * time.Microsecond)
-	})
+	}
+	p.advance(time.Duration(wait) * time.Microsecond)
 }

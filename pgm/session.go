@@ -29,10 +29,12 @@ type session struct {
 	spmrSent  mono.Time // when the last one was, if it was not answered; or 0
 	spmrTries int
 
-	// A packet that is next in order and not in the window: still the memory of
-	// the caller of HandlePacket, so no later call of it finds one here.
+	// A packet that is next to deliver and not in the window: still the memory of
+	// the caller of HandlePacket, so no later call of it finds one here. If it is
+	// not next in order, its number is not in naks but missing in the window.
 	direct     rxwindow.Packet
 	haveDirect bool
+	directAt   seq.Num
 
 	trail    seq.Num // the source's trailing edge
 	heardEnd seq.Num // the number after the newest the source is known to have sent
@@ -40,6 +42,11 @@ type session struct {
 
 	apdu assembly
 	loss loss
+
+	// Of unordered delivery.
+	wholes     wholes
+	whole      []byte // the message delivered last, if it was put together out of order
+	fragmented bool   // a fragment has come
 
 	joining bool    // EventJoin was not reported yet
 	syn     bool    // the first number bore OPT_SYN
@@ -77,7 +84,7 @@ func (s *session) timeout() mono.Time {
 	if s.phase >= phaseExpired {
 		return mono.Never
 	}
-	return min(s.naks.NextTimeout(), s.spmrAt, s.heardAt.Add(s.r.cfg.PeerExpiry))
+	return min(s.naks.NextTimeout(), s.gapTimeout(), s.spmrAt, s.heardAt.Add(s.r.cfg.PeerExpiry))
 }
 
 // expire runs every timer due at or before now; those that wait for a packet,
@@ -91,6 +98,7 @@ func (s *session) expire(now, heard mono.Time) {
 		s.spmrAt, s.spmrDue = mono.Never, true
 		s.r.sending = true
 	}
+	s.expireGaps(heard)
 	s.naks.Expire(now, heard)
 	if s.naks.Asking() {
 		s.r.sending = true
@@ -186,8 +194,15 @@ func (s *session) loseMissing(end seq.Num, why Cause) {
 // away, in place of what is wanted first.
 func (s *session) extend(end seq.Num) {
 	s.heardEnd = seq.Max(s.heardEnd, end)
+	if s.r.cfg.MaxGap < 0 {
+		s.skipTo(s.heardEnd)
+		return
+	}
 	room := s.win.Room(s.unit) - s.naks.Len()
-	if s.win.Next() == s.win.Lead() {
+	switch {
+	case s.r.cfg.Delivery == Unordered && !s.fragmented:
+		room = s.r.cfg.WindowPackets // nothing need wait in the buffer
+	case s.win.Next() == s.win.Lead():
 		room = max(room, 1) // the next in order needs none
 	}
 	if room <= 0 {
@@ -200,9 +215,9 @@ func (s *session) extend(end seq.Num) {
 
 // miss starts the machines of n numbers that the window has just found missing.
 func (s *session) miss(first seq.Num, n int) {
-	s.naks.Miss(s.r.now, first, n)
 	s.r.stats.Missing += uint64(n)
-	s.r.due = min(s.r.due, s.naks.NextTimeout())
+	s.naks.Miss(s.r.now, first, n)
+	s.r.due = min(s.r.due, s.naks.NextTimeout(), s.gapTimeout())
 }
 
 // advanceTrail takes in that the source no longer has the numbers before trail
@@ -236,17 +251,22 @@ func (s *session) resume() bool {
 	s.advanceTrail(s.trail)
 	moved := s.win.Next() != next || s.win.Lead() != lead
 	s.extend(s.heardEnd)
+	if s.r.cfg.MaxGap < 0 { // it may have given up more
+		moved = s.win.Next() != next || s.win.Lead() != lead
+	}
 	return moved
 }
 
-// keep moves the packet that is next in order from its caller's memory to the
+// keep moves the packet that is next to deliver from its caller's memory to the
 // window.
 func (s *session) keep() {
 	if !s.haveDirect {
 		return
 	}
 	s.haveDirect = false
-	n := s.win.Next()
-	s.win.Extend(n.Add(1))
-	s.win.Store(n, &s.direct, true)
+	s.win.Extend(s.directAt.Add(1))
+	s.win.Store(s.directAt, &s.direct, true)
+	if s.r.cfg.Delivery == Unordered && !s.direct.Fragment {
+		s.wholes.push(s.directAt)
+	}
 }

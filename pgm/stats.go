@@ -42,6 +42,7 @@ type ReceiverStats struct {
 	Reordered    uint64 // packets that had been missing and came as ODATA
 	Missing      uint64 // numbers found missing
 	Lost         uint64 // numbers reported lost
+	Skipped      uint64 // numbers given up because of MaxGap
 	NAKs         uint64 // NAK packets sent
 	NAKNumbers   uint64 // numbers they asked for
 	Suppressed   uint64 // numbers not asked for, because an NCF or a peer's NAK came first
