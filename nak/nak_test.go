@@ -69,7 +69,7 @@ func (s *script) untilAsk() []seq.Num {
 		s.table.Expire(s.now, s.now)
 	}
 	var list [63]seq.Num
-	return slices.Clone(list[:s.table.NextNAK(s.now, list[:])])
+	return slices.Clone(list[:s.table.NextNAK(s.now, list[:], 1, nil)])
 }
 
 func (s *script) state(n seq.Num, want State) {
@@ -331,7 +331,7 @@ func TestModel(t *testing.T) {
 					}
 					var list [63]seq.Num
 					for table.Asking() {
-						n := table.NextNAK(now, list[:1+rng.IntN(63)])
+						n := table.NextNAK(now, list[:1+rng.IntN(63)], 1, nil)
 						if n == 0 {
 							t.Fatal("asking, but for nothing")
 						}

@@ -29,6 +29,7 @@ const (
 	Ask                   // the back-off is over, the NAK is to be sent
 	WaitNCF               // WAIT_NCF_STATE: a NAK was sent
 	WaitData              // WAIT_DATA_STATE: the NAK was confirmed
+	Held                  // parity may repair it: not yet to be asked for
 )
 
 // String returns the RFC's name of the state.
@@ -44,6 +45,8 @@ func (s State) String() string {
 		return "WAIT_NCF"
 	case WaitData:
 		return "WAIT_DATA"
+	case Held:
+		return "HELD"
 	}
 	return fmt.Sprintf("State(%d)", uint8(s))
 }
@@ -69,6 +72,8 @@ type Table struct {
 	n           int
 	ask         int       // numbers in state Ask
 	open        int       // numbers in state WaitNCF or WaitData
+	held        int       // numbers in state Held
+	heldFrom    seq.Num   // the oldest of them, if there are any
 	askFrom     seq.Num   // none in state Ask is older
 	due         mono.Time // no machine has anything to do sooner
 	arrived     uint32    // how many missing numbers arrived
@@ -137,16 +142,69 @@ func (t *Table) slot(n seq.Num) *slot { return &t.slots[uint32(n)&uint32(len(t.s
 // now. They must be newer than all that are missing already. They share one
 // back-off: what was lost together is asked for together.
 func (t *Table) Miss(now mono.Time, first seq.Num, count int) {
+	if count == 0 {
+		return
+	}
+	due := t.backoff(now)
+	t.add(first, count, slot{state: BackOff, due: due, since: now})
+	t.due = min(t.due, due)
+}
+
+// Hold is Miss for numbers that are not to be asked for before Begin is called: their
+// machines wait until then.
+func (t *Table) Hold(now mono.Time, first seq.Num, count int) {
+	if count == 0 {
+		return
+	}
+	if t.held == 0 {
+		t.heldFrom = first
+	}
+	t.held += count
+	t.add(first, count, slot{state: Held, due: mono.Never, since: now})
+}
+
+// Begin starts the machines of the numbers held that are before end. The more are
+// missing of the same group of so many numbers, the shorter is their back-off.
+//
+// "A receiver SHOULD bias the value of NAK_BO_IVL for parity NAKs inversely
+// proportional to NAK_PKT_CNT so that NAKs for larger losses are likely to be
+// scheduled ahead of NAKs for smaller losses in the same receiver population."
+// RFC 3208 §11.5
+func (t *Table) Begin(now mono.Time, end seq.Num, group int) {
+	for t.held > 0 && t.heldFrom.Before(end) {
+		first, next := t.heldFrom&^seq.Num(group-1), t.heldFrom
+		count := 0
+		for n := t.heldFrom; n.Sub(first) < group && n.Before(end); n = next {
+			if count++; n == t.last {
+				break
+			}
+			next = t.slot(n).next
+		}
+		due := t.round(now.Add(t.Timing.Backoff() / time.Duration(count)))
+		for n := t.heldFrom; count > 0; count-- {
+			s := t.slot(n)
+			if s.state == Held { // it may have been asked for by somebody else
+				t.set(s, BackOff)
+				t.wait(s, due)
+			}
+			t.heldFrom, n = s.next, s.next
+		}
+	}
+}
+
+// add adds machines like s.
+func (t *Table) add(first seq.Num, count int, like slot) {
 	oldest := first
 	if t.n > 0 {
 		oldest = t.first
 	}
 	t.grow(first.Add(count).Sub(oldest))
-	due := t.backoff(now)
+	like.arrived = t.arrived
 	for i := range count {
 		n := first.Add(i)
 		s := t.slot(n)
-		*s = slot{state: BackOff, due: due, since: now, prev: t.last, arrived: t.arrived}
+		*s = like
+		s.prev = t.last
 		if t.n == 0 {
 			t.first = n
 		} else {
@@ -155,7 +213,6 @@ func (t *Table) Miss(now mono.Time, first seq.Num, count int) {
 		t.last = n
 		t.n++
 	}
-	t.due = min(t.due, due)
 }
 
 // grow makes room for numbers that span so many.
@@ -177,8 +234,11 @@ func (t *Table) grow(span int) {
 
 // backoff draws the end of a back-off that starts at now.
 func (t *Table) backoff(now mono.Time) mono.Time {
+	return t.round(now.Add(t.Timing.Backoff()))
+}
+
+func (t *Table) round(due mono.Time) mono.Time {
 	tick := mono.Time(t.Timing.Tick())
-	due := now.Add(t.Timing.Backoff())
 	return (due/tick + 1) * tick
 }
 
@@ -213,6 +273,9 @@ func (t *Table) remove(n seq.Num) {
 		t.first = s.next
 	} else {
 		t.slot(s.prev).next = s.next
+	}
+	if n == t.heldFrom {
+		t.heldFrom = s.next
 	}
 	if n == t.last {
 		t.last = s.prev
@@ -250,7 +313,7 @@ func (t *Table) Confirm(now mono.Time, n seq.Num) (suppressed bool) {
 		if s.asks == 1 {
 			t.Timing.MeasureRTT(now.Sub(s.asked))
 		}
-	case Ask, BackOff:
+	case Ask, BackOff, Held:
 		suppressed = true
 	}
 	s.ncfTries = 0
@@ -276,7 +339,7 @@ func (t *Table) PeerAsked(now mono.Time, n seq.Num) (suppressed bool) {
 	case WaitData: // "matching NCFs and NAKs restart NAK_RDATA_IVL"
 		t.wait(s, now.Add(t.Timing.Data(int(s.dataTries))))
 		return false
-	case Ask, BackOff:
+	case Ask, BackOff, Held:
 		suppressed = true
 	}
 	t.set(s, WaitNCF)
@@ -303,7 +366,7 @@ func (t *Table) Expire(now, heard mono.Time) {
 	for n, left := t.first, t.n; left > 0; left-- {
 		s := t.slot(n)
 		next := s.next
-		if s.state != Ask {
+		if s.state != Ask && s.state != Held {
 			if s.due <= heard || s.due <= now && s.state == BackOff {
 				t.expire(now, n, s)
 			}
@@ -404,6 +467,8 @@ func (t *Table) set(s *slot, state State) {
 		t.ask--
 	case WaitNCF, WaitData:
 		t.open--
+	case Held:
+		t.held--
 	}
 	switch state {
 	case Ask:
@@ -416,11 +481,13 @@ func (t *Table) set(s *slot, state State) {
 
 // NextNAK fills list with the numbers of the next NAK, the oldest first, and
 // counts them as asked for at now. Beside those whose back-off is over it takes
-// those that would follow shortly, so that one packet serves.
+// those that would follow shortly, so that one packet serves. With pick, it takes
+// only numbers that pick reports true for. Numbers of the same group, of so many
+// numbers, are listed once, by the first of them.
 //
 // "When a receiver has to transmit a sequence of NAKs, it SHOULD transmit the
 // NAKs in order from oldest to most recent." RFC 3208 §6.3
-func (t *Table) NextNAK(now mono.Time, list []seq.Num) int {
+func (t *Table) NextNAK(now mono.Time, list []seq.Num, group int, pick func(seq.Num) bool) int {
 	if !t.Asking() {
 		return 0
 	}
@@ -433,23 +500,37 @@ func (t *Table) NextNAK(now mono.Time, list []seq.Num) int {
 	if t.State(n) == None {
 		n = t.first
 	}
-	for count < len(list) {
+	from, passed := n, false // the first that was passed over
+	for {
 		s := t.slot(n)
 		if s.state == Ask || s.state == BackOff && s.due <= soon {
-			if s.asks == 0 {
-				s.asked = now
+			listed := count > 0 && n&^seq.Num(group-1) == list[count-1]&^seq.Num(group-1)
+			if !listed && count == len(list) {
+				break
 			}
-			s.asks = min(s.asks+1, 254)
-			t.set(s, WaitNCF)
-			t.wait(s, now.Add(t.Timing.Repeat(int(s.ncfTries))))
-			list[count] = n
-			count++
+			if pick == nil || pick(n) {
+				if s.asks == 0 {
+					s.asked = now
+				}
+				s.asks = min(s.asks+1, 254)
+				t.set(s, WaitNCF)
+				t.wait(s, now.Add(t.Timing.Repeat(int(s.ncfTries))))
+				if !listed {
+					list[count] = n
+					count++
+				}
+			} else if !passed {
+				from, passed = n, true
+			}
 		}
-		if n == t.last {
+		if n == t.last || group == 1 && count == len(list) {
 			break
 		}
 		n = s.next
 	}
-	t.askFrom = n
+	if !passed {
+		from = n
+	}
+	t.askFrom = from
 	return count
 }

@@ -4,6 +4,7 @@ import (
 	"net/netip"
 
 	"github.com/gopgm/gopgm/mono"
+	"github.com/gopgm/gopgm/nak"
 	"github.com/gopgm/gopgm/wire"
 )
 
@@ -50,10 +51,22 @@ func (r *Receiver) sendSPMR(s *session) {
 	r.stats.SPMRs++
 }
 
-// sendNAK sends a NAK to the source, for as many numbers as it can hold.
+// sendNAK sends a NAK to the source, for as many numbers as it can hold, or a parity
+// NAK for as many groups.
 func (r *Receiver) sendNAK(s *session) {
-	n := s.naks.NextNAK(r.now, r.list[:])
-	p := wire.NAK{Header: r.upstream(s, wire.TypeNAK), SQN: r.list[0], Source: s.id.Addr, Group: s.group}
+	h := r.upstream(s, wire.TypeNAK)
+	n := 0
+	if g := s.groups; g != nil && g.onDemand {
+		n = s.naks.NextNAK(r.now, r.list[:], g.k, g.byParity)
+		for i, num := range r.list[:n] {
+			h.Flags |= wire.FlagParity
+			r.list[i] = g.start(num).Add(g.need(g.of(num)) - 1) // NAK_TG_SQN and NAK_PKT_CNT
+		}
+	}
+	if n == 0 {
+		n = s.naks.NextNAK(r.now, r.list[:], 1, nil)
+	}
+	p := wire.NAK{Header: h, SQN: r.list[0], Source: s.id.Addr, Group: s.group}
 	if n > 1 {
 		var list [4 * wire.MaxNAKList]byte
 		l := wire.NumList(list[:0])
@@ -100,9 +113,7 @@ func (r *Receiver) handleNCF(from netip.Addr, pkt []byte) error {
 	if s == nil {
 		return r.stats.Drops.drop(DropSession)
 	}
-	if p.Flags&wire.FlagParity != 0 {
-		return r.stats.Drops.drop(DropParity)
-	}
+	parity := p.Flags&wire.FlagParity != 0
 	r.stats.NCFs++
 	s.heardAt = r.now
 	if p.Options.Has(wire.OptNbrUnreach) {
@@ -116,9 +127,9 @@ func (r *Receiver) handleNCF(from netip.Addr, pkt []byte) error {
 	// Numbers that were never heard of are not taken for missing. The RFC would
 	// allow it, but then anybody's NAK for what does not exist yet, which a
 	// source has to confirm, would set all receivers asking for it.
-	r.suppress(s.naks.Confirm(r.now, p.SQN))
+	s.confirmed((*nak.Table).Confirm, p.SQN, parity)
 	for i := range p.Options.NAKList.Len() {
-		r.suppress(s.naks.Confirm(r.now, p.Options.NAKList.At(i)))
+		s.confirmed((*nak.Table).Confirm, p.Options.NAKList.At(i), parity)
 	}
 	r.due = min(r.due, s.naks.NextTimeout())
 	return nil
@@ -135,12 +146,10 @@ func (r *Receiver) handlePeerNAK(pkt []byte) error {
 	if s == nil {
 		return r.stats.Drops.drop(DropSession)
 	}
-	if p.Flags&wire.FlagParity != 0 {
-		return r.stats.Drops.drop(DropParity)
-	}
-	r.suppress(s.naks.PeerAsked(r.now, p.SQN))
+	parity := p.Flags&wire.FlagParity != 0
+	s.confirmed((*nak.Table).PeerAsked, p.SQN, parity)
 	for i := range p.Options.NAKList.Len() {
-		r.suppress(s.naks.PeerAsked(r.now, p.Options.NAKList.At(i)))
+		s.confirmed((*nak.Table).PeerAsked, p.Options.NAKList.At(i), parity)
 	}
 	r.due = min(r.due, s.naks.NextTimeout())
 	return nil

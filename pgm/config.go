@@ -126,6 +126,10 @@ type ReceiverConfig struct {
 	// ones are reported lost. Default 32 MiB.
 	MaxMessage int
 
+	// NoFEC makes no use of parity: packets are asked for one by one, as of a source
+	// that has none.
+	NoFEC bool
+
 	// Delivery says when a message is delivered. Default Ordered.
 	Delivery Delivery
 

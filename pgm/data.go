@@ -17,14 +17,14 @@ func (r *Receiver) handleData(from, group netip.Addr, pkt []byte) error {
 	if err := d.Parse(pkt); err != nil {
 		return r.stats.Drops.drop(dropOf(err))
 	}
+	id := SourceID{d.TSI(), from}
 	if d.Flags&wire.FlagParity != 0 {
-		return r.stats.Drops.drop(DropParity)
+		return r.handleParity(id, d)
 	}
 	p := rxwindow.Packet{Data: d.Payload, Arrived: r.arrived, Hardware: r.hardware}
-	if d.Trail.After(d.SQN) || !fragment(&p, d) {
+	if d.Trail.After(d.SQN) || d.Options.Has(wire.OptFragment) && !fragment(&p, d.SQN, &d.Options.Fragment) {
 		return r.stats.Drops.drop(DropMalformed)
 	}
-	id := SourceID{d.TSI(), from}
 	s := r.session(id)
 	if s != nil && d.Options.Has(wire.OptSyn) && s.far(d.SQN) {
 		s.restart()
@@ -54,26 +54,27 @@ func (r *Receiver) handleData(from, group netip.Addr, pkt []byte) error {
 	if err := s.accept(d.SQN, &p, d.Type); err != nil {
 		return err
 	}
+	if s.groups != nil {
+		s.cameData(d)
+	}
 	r.stats.DataPackets++
 	r.stats.DataBytes += uint64(len(pkt))
 	return nil
 }
 
-// fragment copies OPT_FRAGMENT from d to p. It reports false if the option
+// fragment copies the OPT_FRAGMENT of packet n to p. It reports false if the option
 // contradicts itself or the packet.
-func fragment(p *rxwindow.Packet, d *wire.Data) bool {
-	if !d.Options.Has(wire.OptFragment) {
-		return true
-	}
-	f := &d.Options.Fragment
-	if uint64(f.Offset)+uint64(len(d.Payload)) > uint64(f.Length) {
+func fragment(p *rxwindow.Packet, n seq.Num, f *wire.Fragment) bool {
+	if uint64(f.Offset)+uint64(len(p.Data)) > uint64(f.Length) {
 		return false
 	}
-	if f.Offset == 0 && int(f.Length) == len(d.Payload) {
-		return f.First == d.SQN // a whole message that bears the option all the same
+	p.First, p.Offset, p.Length = f.First, f.Offset, f.Length
+	if f.Offset == 0 && int(f.Length) == len(p.Data) {
+		p.Whole = true // a message that bears the option all the same
+		return f.First == n
 	}
-	p.Fragment, p.First, p.Offset, p.Length = true, f.First, f.Offset, f.Length
-	return len(d.Payload) > 0 && (f.Offset == 0) == (f.First == d.SQN) && !f.First.After(d.SQN)
+	p.Fragment = true
+	return len(p.Data) > 0 && (f.Offset == 0) == (f.First == n) && !f.First.After(n)
 }
 
 // accept takes in the packet with number n.
@@ -91,6 +92,13 @@ func (s *session) accept(n seq.Num, p *rxwindow.Packet, t wire.Type) error {
 	// It can be delivered from where it is, and next: nothing waits to be taken
 	// out, or packets that are not taken out would be kept without bound.
 	direct := off == 0 || unordered && !p.Fragment && !s.queued
+	if direct && s.groups.wants(n) {
+		direct = false // parity may need it later
+		if s.win.Room(len(p.Data)) <= s.naks.Len() {
+			direct = true
+			s.spoil(n)
+		}
+	}
 	switch state := s.win.State(n); state {
 	default:
 		return r.stats.Drops.drop(DropDuplicate)
@@ -100,12 +108,13 @@ func (s *session) accept(n seq.Num, p *rxwindow.Packet, t wire.Type) error {
 		}
 		s.arrived(n, t)
 	case rxwindow.Unknown:
-		if off == 0 {
+		if off == 0 && direct {
 			break // it need not touch the window
 		}
 		s.extend(n)
-		if n == s.win.Next() { // all before it was given up
+		if n == s.win.Next() && off > 0 { // all before it was given up
 			direct = true
+			s.spoil(n)
 			break
 		}
 		if s.win.Lead() != n || !direct && s.win.Room(len(p.Data)) <= s.naks.Len() {
@@ -124,6 +133,8 @@ func (s *session) accept(n seq.Num, p *rxwindow.Packet, t wire.Type) error {
 		r.enqueue(s)
 	case unordered:
 		s.gather(n, p)
+	case off == 0:
+		r.enqueue(s)
 	}
 	return nil // when it waits in order, what may be delivered has not changed
 }

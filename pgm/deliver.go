@@ -66,8 +66,25 @@ func (s *session) head() (rxwindow.State, *rxwindow.Packet, uint8) {
 }
 
 func (s *session) advance() {
+	n := s.win.Next()
+	kept := !s.haveDirect && s.retain(n)
 	s.haveDirect = false
 	s.win.Advance()
+	if kept {
+		s.win.Keep()
+	}
+	if s.groups != nil {
+		s.groups.passed(n + 1)
+	}
+}
+
+// deliver ends the business of number n, whatever comes before it.
+func (s *session) deliver(n seq.Num) {
+	kept := s.retain(n)
+	s.win.Deliver(n)
+	if kept {
+		s.win.Keep()
+	}
 }
 
 // pass skips the number to deliver next, which was delivered already or does not
@@ -201,6 +218,7 @@ func (s *session) nextEnd(ev *Event, n seq.Num) bool {
 		s.phase = phaseEnded
 	}
 	s.apdu.buf, s.whole, s.wholes = nil, nil, wholes{}
+	s.groups.close()
 	s.report(ev, kind, n, n, nil)
 	ev.Code = s.code
 	return true

@@ -32,6 +32,8 @@ type cover struct {
 	open bool
 	next seq.Num          // told of is everything before it,
 	told map[seq.Num]bool // and these
+
+	voids bool // numbers may be left out: of these nothing is told
 }
 
 func (c *cover) take(ev *Event) error {
@@ -40,7 +42,7 @@ func (c *cover) take(ev *Event) error {
 		if c.open {
 			return fmt.Errorf("joined twice")
 		}
-		*c = cover{true, ev.First, map[seq.Num]bool{}}
+		*c = cover{open: true, next: ev.First, told: map[seq.Num]bool{}, voids: c.voids}
 		return nil
 	case EventMessage, EventLoss:
 		if !c.open {
@@ -49,7 +51,8 @@ func (c *cover) take(ev *Event) error {
 		if ev.First.Before(c.next) || ev.Last.Before(ev.First) {
 			return fmt.Errorf("%s: told of is everything before %d", eventString(*ev), c.next)
 		}
-		if ev.First == c.next && len(c.told) == 0 {
+		if ev.First == c.next && len(c.told) == 0 || c.voids && ev.Last.Sub(ev.First) > 1<<12 {
+			clear(c.told)
 			c.next = ev.Last + 1
 			return nil
 		}
@@ -59,9 +62,13 @@ func (c *cover) take(ev *Event) error {
 			}
 			c.told[n] = true
 		}
-		for ; c.told[c.next]; c.next++ {
+		for ; c.told[c.next] || c.voids && len(c.told) > 1<<12; c.next++ {
 			delete(c.told, c.next)
 		}
+		return nil
+	}
+	if c.voids {
+		c.open = false
 		return nil
 	}
 	if !c.open || len(c.told) > 0 || ev.First != c.next {

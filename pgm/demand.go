@@ -45,6 +45,20 @@ func (s *Source) demand(now mono.Time, first seq.Num, want int) {
 		s.repeated(now, sl)
 		return
 	}
+	if used := int(g.next) + int(g.wanted); used+want > p.code.Parity() {
+		// There are no such parity packets: FEC.N is too small for what is lost. The
+		// originals repair everything, but do not tell that the group is short.
+		for n := first; n.Sub(first) < p.cfg.K; n++ {
+			if s.win.Repairable(n) {
+				s.resend(now, n)
+			}
+		}
+		if g.size == 0 || int(g.size) == p.cfg.K || g.wanted > 0 {
+			return
+		}
+		want = 1
+		g.next = uint8(min(int(g.next), p.code.Parity()-1))
+	}
 	if recent == 0 && g.wanted == 0 {
 		if sl.Repaired != 0 {
 			s.reask.add(now, now.Sub(sl.Repaired))
@@ -108,13 +122,11 @@ func (s *Source) gather(first seq.Num, size int) {
 //
 // "Previously transmitted pro-active parity packets cannot be reused as on-demand
 // parity packets, these MUST be computed with new, previously unused, indexes."
-// RFC 3208 §11.4. When all were used they begin anew.
+// RFC 3208 §11.4. One that comes twice, see demand, is for the size that it tells.
 func (s *Source) makeParity(first seq.Num, g *parityGroup) {
 	p := s.parity
 	j := int(g.next)
-	if g.next++; int(g.next) >= p.code.Parity() {
-		g.next = 0
-	}
+	g.next++
 	b := p.demanded.room(0)
 	sum := b[p.head:][:p.again.size+tsduLen]
 	clear(sum)

@@ -24,6 +24,12 @@
 // the packet given to HandlePacket. Leave that packet's memory alone until
 // NextEvent has reported false, or call Keep before it is used again.
 //
+// # Forward error correction
+//
+// With SourceConfig.FEC a source sends parity packets (§11), or has receivers ask for
+// them; a Receiver uses them by itself, unless ReceiverConfig.NoFEC is set. A source
+// with FEC.Flush leaves out numbers, so that these are not of consecutive packets.
+//
 // Neither machine is safe for concurrent use.
 //
 // # Limitations
@@ -31,8 +37,6 @@
 //   - Network element and DLR procedures (RFC 3208 §7, §9.5) are not
 //     implemented, nor polls (§14): such packets are parsed and dropped with a
 //     count.
-//   - Forward error correction (§11) is not implemented: parity packets are
-//     dropped with a count and their originals asked for one by one.
 //   - Congestion control by ACK (PGMCC) is not implemented. A source without a
 //     configured rate adapts to NAKs.
 package pgm

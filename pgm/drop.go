@@ -23,7 +23,7 @@ const (
 	DropPort                    // for another data-destination port
 	DropSession                 // a packet about a session that is not known here
 	DropRole                    // a kind of packet this machine has no use for
-	DropParity                  // a parity packet; parity is not implemented
+	DropParity                  // a parity packet of a source, or to one, that is not known to provide any
 	DropUnsupported             // POLL, POLR, ACK or NNAK
 	DropSources                 // from a new source when MaxSources are known
 	DropWindow                  // a number outside the window
@@ -40,7 +40,7 @@ const NumDrops = int(numDrops)
 
 var dropNames = [numDrops]string{
 	"truncated", "bad version", "unknown type", "bad checksum", "data without checksum",
-	"bad option", "malformed", "other port", "unknown session", "not for this role", "parity",
+	"bad option", "malformed", "other port", "unknown session", "not for this role", "unwanted parity",
 	"unsupported type", "too many sources", "outside window", "duplicate", "receive buffer full",
 	"SPM out of order", "session ended",
 	"before the first SPM",

@@ -43,7 +43,7 @@ func (s *session) skipTo(end seq.Num) {
 		return
 	}
 	if s.win.Next() == lead && s.beginLoss(lead, CauseSkip) {
-		s.win.Skip(end)
+		s.skipWindow(end)
 		n := uint64(end.Sub(lead))
 		s.r.stats.Missing += n
 		s.r.stats.Skipped += n

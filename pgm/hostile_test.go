@@ -41,6 +41,21 @@ func newMutator(seed uint64) *mutator {
 	rst.Set(wire.OptRst)
 	unreach.Set(wire.OptNbrUnreach, wire.OptPathNLA)
 	unreach.PathNLA = sourceAddr
+	var prm, short, coded wire.Options
+	prm.Set(wire.OptParityPrm)
+	prm.ParityPrm = wire.ParityPrm{Proactive: true, OnDemand: true, TGSize: 8}
+	short = prm
+	short.Set(wire.OptCurrTGSize)
+	short.CurrTGSize = 5
+	coded.Set(wire.OptFragment, wire.OptParityGrp, wire.OptCurrTGSize)
+	coded.ParityGrp, coded.CurrTGSize = 1, 6
+	parity := func(t wire.Type, n seq.Num, f wire.Flags, o wire.Options) []byte {
+		h := down
+		h.Type, h.Flags = t, wire.FlagParity|f
+		return wire.AppendData(nil, &wire.Data{Header: h, SQN: n, Options: o, Payload: make([]byte, 102)})
+	}
+	parityUp, parityDown := up, down
+	parityUp.Flags, parityDown.Flags = wire.FlagParity, wire.FlagParity
 	data := func(t wire.Type, n seq.Num, o wire.Options) []byte {
 		h := down
 		h.Type = t
@@ -59,6 +74,9 @@ func newMutator(seed uint64) *mutator {
 		nak(wire.TypeNAK, up, wire.Options{}), nak(wire.TypeNAK, up, list), nak(wire.TypeNCF, down, list), nak(wire.TypeNCF, down, unreach), nak(wire.TypeNNAK, up, list),
 		wire.AppendSPMR(nil, &wire.SPMR{Header: up}), wire.AppendACK(nil, &wire.ACK{Header: up}),
 		wire.AppendPOLL(nil, &wire.POLL{Header: down, Path: sourceAddr}), wire.AppendPOLR(nil, &wire.POLR{Header: up}),
+		spm(prm), spm(short), data(wire.TypeODATA, 4, short),
+		parity(wire.TypeODATA, 8, 0, wire.Options{}), parity(wire.TypeRDATA, 9, wire.FlagVarPktLen, wire.Options{}), parity(wire.TypeRDATA, 10, 0, coded),
+		nak(wire.TypeNAK, parityUp, wire.Options{}), nak(wire.TypeNCF, parityDown, list),
 	}
 	return m
 }
@@ -116,6 +134,7 @@ func hostile(t *testing.T, packets int, cfg ReceiverConfig) {
 	sc := SourceConfig{
 		TSI: testTSI, Addr: sourceAddr, Group: groupAddr,
 		WindowPackets: 256, WindowBytes: 1 << 18, RepairHold: 5 * time.Millisecond, MinRepair: -1, FirstSQN: 0xffffff00,
+		FEC: FEC{K: 8, Proactive: 2, OnDemand: true},
 	}
 	src, err := NewSource(1, sc)
 	if err != nil {
@@ -155,7 +174,7 @@ func hostile(t *testing.T, packets int, cfg ReceiverConfig) {
 		for n := 0; rcv.NextEvent(&ev); n++ {
 			kinds[ev.Kind]++
 			if c := told[ev.Source]; ev.Kind == EventJoin || c == nil {
-				told[ev.Source] = &cover{}
+				told[ev.Source] = &cover{voids: true}
 			} else if ev.Kind > EventJoin {
 				c.open = false // a source may lie about its end
 			}
@@ -233,7 +252,7 @@ func FuzzMachines(f *testing.F) {
 
 func fuzzMachines(t *testing.T, pkt []byte, wait uint16, cfg ReceiverConfig) {
 	cfg.WindowPackets, cfg.BufferBytes, cfg.MaxMessage = 64, 1<<16, 1<<12
-	p := newPair(t, SourceConfig{WindowPackets: 64, WindowBytes: 1 << 16}, cfg)
+	p := newPair(t, SourceConfig{WindowPackets: 64, WindowBytes: 1 << 16, FEC: FEC{K: 8, Proactive: 1, OnDemand: true}}, cfg)
 	p.send("before")
 	for _, b := range [][]byte{pkt, pkt} {
 		for range 2 {

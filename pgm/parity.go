@@ -158,7 +158,7 @@ func (p *parity) end(now mono.Time, head *wire.Header, trail, next seq.Num) {
 		}
 		p.begin()
 	}
-	g.next = uint8(p.cfg.Proactive % p.code.Parity())
+	g.next = uint8(p.cfg.Proactive)
 	p.n, p.began = 0, now
 }
 

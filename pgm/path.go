@@ -65,7 +65,11 @@ func (r *Receiver) handleSPM(from, group netip.Addr, pkt []byte) error {
 		s.begin(&p)
 	}
 	s.advanceTrail(p.Trail)
+	s.learnParity(&p)
 	s.extend(p.Lead.Add(1))
+	if s.groups != nil {
+		s.heardLead(&p)
+	}
 	s.learnEnd(&p)
 	return nil
 }
@@ -82,7 +86,7 @@ func (s *session) begin(p *wire.SPM) {
 	if p.Options.Has(wire.OptJoin) && p.Options.Join.Before(end) {
 		first = seq.Max(seq.Max(p.Options.Join, p.Trail), end.Add(-s.r.cfg.WindowPackets))
 	}
-	s.win.Skip(first)
+	s.skipWindow(first)
 	s.first, s.trail, s.heardEnd = first, first, first
 }
 

@@ -4,6 +4,7 @@ import (
 	"math/rand/v2"
 	"net/netip"
 
+	"github.com/gopgm/gopgm/internal/fec"
 	"github.com/gopgm/gopgm/mono"
 	"github.com/gopgm/gopgm/nak"
 	"github.com/gopgm/gopgm/rxwindow"
@@ -18,6 +19,7 @@ type Receiver struct {
 	rng  *rand.Rand
 	now  mono.Time // the latest time given; one that goes back counts as it
 	pool *rxwindow.Pool
+	rows map[int]*fec.Code // by packets of a transmission group
 
 	sessions map[SourceID]*session
 	order    []*session // the same, oldest first: what is done for all is done in this order
@@ -165,6 +167,7 @@ func (r *Receiver) forget() bool {
 
 func (r *Receiver) remove(s *session) {
 	s.win.Close()
+	s.groups.close()
 	if r.sessions[s.id] == s {
 		delete(r.sessions, s.id)
 	}

@@ -86,6 +86,11 @@ func (s *Source) repair(now mono.Time, n seq.Num) {
 		s.outside(n)
 		return
 	}
+	s.resend(now, n)
+}
+
+// resend queues packet n, which can be repaired, unless its repair is on its way.
+func (s *Source) resend(now mono.Time, n seq.Num) {
 	sl := s.win.Slot(n)
 	again := sl.Asked != 0
 	s.asked(now, sl)

@@ -18,6 +18,8 @@ type session struct {
 	win   rxwindow.Window
 	naks  nak.Table
 
+	groups *groups // nil unless the source provides parity
+
 	path    netip.Addr // SPM_PATH, where NAKs go; not valid before the first SPM
 	spmSQN  seq.Num    // of the latest SPM
 	heardAt mono.Time  // when the source was heard last
@@ -216,7 +218,9 @@ func (s *session) extend(end seq.Num) {
 // miss starts the machines of n numbers that the window has just found missing.
 func (s *session) miss(first seq.Num, n int) {
 	s.r.stats.Missing += uint64(n)
-	s.naks.Miss(s.r.now, first, n)
+	held := s.groups.hold(first, n)
+	s.naks.Miss(s.r.now, first, n-held)
+	s.naks.Hold(s.r.now, first.Add(n-held), held)
 	s.r.due = min(s.r.due, s.naks.NextTimeout(), s.gapTimeout())
 }
 
@@ -233,7 +237,7 @@ func (s *session) advanceTrail(trail seq.Num) {
 	}
 	// What lies between was never heard of.
 	if s.win.Next() == s.win.Lead() && s.beginLoss(s.win.Next(), CauseTrail) {
-		s.win.Skip(trail)
+		s.skipWindow(trail)
 		s.r.enqueue(s)
 		return
 	}
@@ -242,6 +246,14 @@ func (s *session) advanceTrail(trail seq.Num) {
 		s.win.Lose(first.Add(i), uint8(CauseTrail))
 	}
 	s.r.enqueue(s)
+}
+
+// skipWindow moves the window, which is empty, on to number n.
+func (s *session) skipWindow(n seq.Num) {
+	s.win.Skip(n)
+	if s.groups != nil {
+		s.groups.passed(n)
+	}
 }
 
 // resume looks again at what was out of reach: at the trailing edge, and at what

@@ -40,6 +40,9 @@ type ReceiverStats struct {
 	DataBytes    uint64
 	Repairs      uint64 // packets that had been missing and came as RDATA
 	Reordered    uint64 // packets that had been missing and came as ODATA
+	Parity       uint64 // parity packets used, or kept for use
+	Rebuilt      uint64 // packets rebuilt from parity
+	Refused      uint64 // packets rebuilt that make no sense, and were asked for
 	Missing      uint64 // numbers found missing
 	Lost         uint64 // numbers reported lost
 	Skipped      uint64 // numbers given up because of MaxGap

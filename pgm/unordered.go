@@ -58,7 +58,7 @@ func (s *session) nextWhole(ev *Event) bool {
 		if s.wholes.n == 0 {
 			n := s.directAt
 			s.haveDirect = false
-			s.win.Deliver(n)
+			s.deliver(n)
 			s.messageEvent(ev, n, n, s.direct.Data, &s.direct)
 			return true
 		}
@@ -68,7 +68,7 @@ func (s *session) nextWhole(ev *Event) bool {
 		case p == nil:
 		case !p.Fragment:
 			s.messageEvent(ev, n, n, p.Data, p)
-			s.win.Deliver(n)
+			s.deliver(n)
 			return true
 		case s.assemble(ev, n, p):
 			return true
@@ -100,7 +100,7 @@ func (s *session) assemble(ev *Event, n seq.Num, p *rxwindow.Packet) bool {
 	s.messageEvent(ev, n, last, buf, p)
 	for at := n; !at.After(last); at++ {
 		if s.win.State(at) != rxwindow.Void {
-			s.win.Deliver(at)
+			s.deliver(at)
 		}
 	}
 	return true

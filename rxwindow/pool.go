@@ -43,9 +43,9 @@ func (p *Pool) Room(size int) int {
 	return max(p.limit-p.used, 0) / capacity
 }
 
-// get returns a buffer of the given size, 128 KiB at most, or nil if the pool's
+// Get returns a buffer of the given size, 128 KiB at most, or nil if the pool's
 // limit does not allow one and it need not.
-func (p *Pool) get(size int, must bool) []byte {
+func (p *Pool) Get(size int, must bool) []byte {
 	c, capacity := class(size)
 	if n := len(p.free[c]); n > 0 {
 		b := p.free[c][n-1]
@@ -62,8 +62,8 @@ func (p *Pool) get(size int, must bool) []byte {
 	return make([]byte, size, capacity)
 }
 
-// put takes back a buffer that get returned.
-func (p *Pool) put(b []byte) {
+// Put takes back a buffer that Get returned, or the beginning of one.
+func (p *Pool) Put(b []byte) {
 	if cap(b) == 0 {
 		return
 	}

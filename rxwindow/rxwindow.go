@@ -56,6 +56,10 @@ type Packet struct {
 	First          seq.Num
 	Offset, Length uint32
 
+	// Whole tells that it is no fragment but bears OPT_FRAGMENT all the same: First,
+	// Offset and Length are then those of the option.
+	Whole bool
+
 	// When it arrived, as the window's user counts time, and whether the network
 	// card said so.
 	Hardware bool
@@ -141,7 +145,7 @@ func (w *Window) grow(span int) {
 // Store keeps a copy of p as number n, which must be missing. It reports false,
 // and leaves n missing, if the pool has no room, unless it must.
 func (w *Window) Store(n seq.Num, p *Packet, must bool) bool {
-	b := w.pool.get(len(p.Data), must)
+	b := w.pool.Get(len(p.Data), must)
 	if b == nil {
 		return false
 	}
@@ -151,6 +155,13 @@ func (w *Window) Store(n seq.Num, p *Packet, must bool) bool {
 	s.packet.Data = b
 	s.state = Received
 	return true
+}
+
+// Put makes p, whose data lies in a buffer of the pool, packet n, which must be
+// missing. The buffer is the window's from then on.
+func (w *Window) Put(n seq.Num, p *Packet) {
+	s := w.slot(n)
+	s.packet, s.state = *p, Received
 }
 
 // Lose gives up number n, which must be missing, for a reason that Head will
@@ -248,10 +259,14 @@ func (w *Window) Advance() {
 // Release gives the buffer of the packet delivered last back to the pool.
 func (w *Window) Release() {
 	if w.held != nil {
-		w.pool.put(w.held)
+		w.pool.Put(w.held)
 		w.held = nil
 	}
 }
+
+// Keep leaves the buffer of the packet delivered last to the caller, who gives it
+// back to the pool: Release no longer does.
+func (w *Window) Keep() { w.held = nil }
 
 // Skip moves an empty window on to number n.
 func (w *Window) Skip(n seq.Num) { w.next, w.lead = n, n }
@@ -261,7 +276,7 @@ func (w *Window) Close() {
 	w.Release()
 	for ; w.next != w.lead; w.next++ {
 		if s := w.slot(w.next); s.state == Received {
-			w.pool.put(s.packet.Data)
+			w.pool.Put(s.packet.Data)
 		}
 	}
 	w.slots = nil

@@ -210,7 +210,7 @@ func TestPoolBounds(t *testing.T) {
 	for range 100_000 {
 		if rng.IntN(2) == 0 {
 			size := rng.IntN(1 << rng.IntN(17))
-			if b := p.get(size, false); b != nil {
+			if b := p.Get(size, false); b != nil {
 				if len(b) != size {
 					t.Fatalf("get(%d) has length %d", size, len(b))
 				}
@@ -218,7 +218,7 @@ func TestPoolBounds(t *testing.T) {
 			}
 		} else if n := len(out); n > 0 {
 			i := rng.IntN(n)
-			p.put(out[i])
+			p.Put(out[i])
 			out[i] = out[n-1]
 			out = out[:n-1]
 		}
