@@ -49,13 +49,12 @@ type FEC struct {
 
 const maxParityDelay = 64
 
-// fill checks f and puts the defaults in place of what is zero.
-func (f *FEC) fill(window int) error {
-	if *f == (FEC{}) {
+// Check reports what is wrong with f, in one line.
+func (f FEC) Check() error {
+	if f == (FEC{}) {
 		return nil
 	}
 	def(&f.N, fec.MaxShards)
-	def(&f.Flush, time.Millisecond)
 	switch {
 	case f.K < 2 || f.K > fec.MaxData || f.K&(f.K-1) != 0:
 		return configError("FEC.K is %d, want 2, 4, 8, 16, 32, 64 or 128", f.K)
@@ -67,7 +66,19 @@ func (f *FEC) fill(window int) error {
 		return configError("FEC.K is %d, but neither Proactive nor OnDemand is set", f.K)
 	case f.Delay < 0 || f.Delay > maxParityDelay:
 		return configError("FEC.Delay is %d, want 0 to %d", f.Delay, maxParityDelay)
-	case window < 4*f.K:
+	}
+	return nil
+}
+
+// fill checks f, for a transmit window of so many packets, and puts the defaults in
+// place of what is zero.
+func (f *FEC) fill(window int) error {
+	if err := f.Check(); err != nil || !f.on() {
+		return err
+	}
+	def(&f.N, fec.MaxShards)
+	def(&f.Flush, time.Millisecond)
+	if window < 4*f.K {
 		return configError("WindowPackets is %d, want %d or more: four times FEC.K", window, 4*f.K)
 	}
 	return nil
@@ -91,6 +102,12 @@ func (f *FEC) head() int {
 // group whose packets have different ones (OPT_VAR_PKTLEN).
 const tsduLen = 2
 
-// maxData returns how many bytes of data a packet may have, for the parity packets
-// of its group to fit maxTPDU.
-func (f *FEC) maxData(maxTPDU int) int { return maxTPDU - f.head() - tsduLen }
+// MaxData returns how many bytes of data a packet of a source with the given MaxTPDU
+// holds without being a fragment: the parity packets of its group must fit, too.
+func (f FEC) MaxData(maxTPDU int) int {
+	if !f.on() {
+		return maxTPDU - wire.DataHeaderLen
+	}
+	def(&f.N, fec.MaxShards)
+	return maxTPDU - f.head() - tsduLen
+}

@@ -129,6 +129,7 @@ func (s *Source) Sent(now mono.Time, n int) {
 		s.stats.RDATAPackets += uint64(n)
 		s.stats.RDATABytes += uint64(bytes)
 		s.stats.ParityRepairs += uint64(n)
+		s.stats.ParityRepairBytes += uint64(bytes)
 	case runParity:
 		s.parity.proactive.pop(n)
 		s.adapt.count(n, bytes+n*s.cfg.Overhead)

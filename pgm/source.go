@@ -102,7 +102,7 @@ func NewSource(now mono.Time, cfg SourceConfig) (*Source, error) {
 		},
 		spms:     3,
 		backoff:  newBackoffTuner(cfg.NAKBackoff),
-		maxAlone: cfg.MaxTPDU - wire.DataHeaderLen,
+		maxAlone: cfg.FEC.MaxData(cfg.MaxTPDU),
 		maxPart:  cfg.MaxTPDU - wire.FragmentHeaderLen,
 		control:  make([]byte, 0, 512),
 		roomAt:   mono.Never,
@@ -112,7 +112,6 @@ func NewSource(now mono.Time, cfg SourceConfig) (*Source, error) {
 		return nil, err
 	}
 	if s.parity != nil {
-		s.maxAlone = cfg.FEC.maxData(cfg.MaxTPDU)
 		s.maxPart = s.maxAlone
 	}
 	s.head.Header = wire.Header{SrcPort: cfg.TSI.Port, DstPort: cfg.Port, Type: wire.TypeODATA, GSI: cfg.TSI.GSI}

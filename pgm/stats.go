@@ -16,6 +16,8 @@ type SourceStats struct {
 	ParityBytes   uint64
 	ParityRepairs uint64 // of the RDATA packets, parity packets
 
+	ParityRepairBytes uint64
+
 	SPMs         uint64
 	NCFs         uint64
 	NAKs         uint64 // NAK packets that arrived

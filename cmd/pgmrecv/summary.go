@@ -17,6 +17,7 @@ type summary struct {
 	Packets   uint64  `json:"packets"`
 	NAKs      uint64  `json:"naks"`
 	Repairs   uint64  `json:"repairs"`
+	Rebuilt   uint64  `json:"rebuilt"` // packets, from parity
 	Lost      uint64  `json:"lost"`
 	Duration  float64 `json:"duration"` // seconds from the first message to the last
 }
@@ -27,7 +28,7 @@ func (r *receiver) summarize() error {
 	s := summary{
 		Event:    "summary",
 		Messages: stats.Messages, Bytes: stats.MessageBytes,
-		Packets: stats.DataPackets, NAKs: stats.NAKs, Repairs: stats.Repairs, Lost: stats.Lost,
+		Packets: stats.DataPackets, NAKs: stats.NAKs, Repairs: stats.Repairs, Rebuilt: stats.Rebuilt, Lost: stats.Lost,
 		Duration: active.Seconds(),
 	}
 	f, _ := r.sink.(*files)
@@ -42,13 +43,17 @@ func (r *receiver) summarize() error {
 	if f != nil {
 		what = cli.Plural(s.Files, "file") + " in " + what
 	}
+	var rebuilt string
+	if s.Rebuilt > 0 {
+		rebuilt = fmt.Sprintf(", %d rebuilt from parity", s.Rebuilt)
+	}
 	var rate string
 	if active > 0 {
 		rate = ", " + cli.FormatRate(float64(s.Bytes)/active.Seconds())
 	}
-	_, err := fmt.Fprintf(r.stderr, "%s: received %s (%s) in %s%s: %s, %s, %s, %d lost\n", name,
+	_, err := fmt.Fprintf(r.stderr, "%s: received %s (%s) in %s%s: %s, %s, %s%s, %d lost\n", name,
 		what, cli.FormatSize(int64(s.Bytes)), cli.FormatDuration(active), rate, cli.Plural(s.Packets, "packet"),
-		cli.Plural(s.NAKs, "NAK"), cli.Plural(s.Repairs, "repair"), s.Lost)
+		cli.Plural(s.NAKs, "NAK"), cli.Plural(s.Repairs, "repair"), rebuilt, s.Lost)
 	return err
 }
 

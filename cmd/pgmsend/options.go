@@ -6,7 +6,6 @@ import (
 
 	"github.com/gopgm/gopgm/internal/cli"
 	"github.com/gopgm/gopgm/pgm"
-	"github.com/gopgm/gopgm/wire"
 )
 
 const usage = `
@@ -36,6 +35,7 @@ const maxBacklog = 1 << 20
 type options struct {
 	*cli.Flags
 	rate   cli.Rate
+	fec    cli.FEC
 	paths  []string
 	topic  string
 	linger cli.Duration
@@ -50,7 +50,8 @@ func parse(args []string, stdout io.Writer) (o *options, done bool, err error) {
 	f.IntVar(&f.TPDU, "tpdu", 1500, "size of the largest IP packet to send, in `bytes`")
 	f.Window = 64 << 20
 	f.Var(&f.Window, "window", "memory for what was sent and can be repaired")
-	f.StringArrayVarP(&o.paths, "file", "f", nil, "send the file or the directory's files at `PATH`; may be repeated")
+	f.VarP(&o.fec, "fec", "f", "send parity packets that repair losses: N-K with each K packets;\nwith ,proactive=H so many; with ,on-demand those that receivers\nask for; ,flush=D bounds the wait for a group to fill, and\n,delay=G has parity follow G groups later")
+	f.StringArrayVar(&o.paths, "file", nil, "send the file or the directory's files at `PATH`; may be repeated")
 	f.StringVarP(&o.topic, "topic", "t", "", "with --zmq: make `TOPIC` the first frame of each message")
 	f.BoolVar(&o.completions, "completions", false, "with --zmq: print when messages reached the window, the kernel,\nthe wire, and left the window")
 	o.linger = cli.Duration(2 * time.Second)
@@ -84,9 +85,10 @@ func (o *options) source() pgm.SourceConfig {
 		WindowBytes:   int(o.Window),
 		MaxBacklog:    int(min(o.Window/4, maxBacklog)),
 		Rate:          int64(o.rate),
+		FEC:           pgm.FEC(o.fec),
 		Join:          true,
 	}
 }
 
 // maxAlone returns the size of the largest message that is one packet.
-func (o *options) maxAlone() int { return o.TPDU - o.Overhead() - wire.DataHeaderLen }
+func (o *options) maxAlone() int { return pgm.FEC(o.fec).MaxData(o.TPDU - o.Overhead()) }
