@@ -3,6 +3,8 @@ package sim
 import (
 	"bytes"
 	"fmt"
+	"slices"
+	"time"
 
 	"github.com/gopgm/gopgm/mono"
 	"github.com/gopgm/gopgm/pgm"
@@ -20,7 +22,11 @@ type audit struct {
 	joined   bool // ever
 	complete bool // a loss is a failure
 	began    seq.Num
-	next     seq.Num
+	next     seq.Num          // everything before it was told of,
+	told     map[seq.Num]bool // and, if delivery is unordered, these
+
+	edges    []edge   // when the receiver learned of numbers, oldest first
+	vanished []uint64 // bit set of the numbers of which a first packet was lost on the way
 
 	// What the first packet that the receiver took in lets it begin with.
 	heard  bool
@@ -29,18 +35,66 @@ type audit struct {
 	got []uint64 // bit set of the numbers whose data the receiver took in
 
 	messages, bytes, lost uint64
-	causes                [pgm.CausePassive + 1]uint64
+	causes                [pgm.CauseSkip + 1]uint64
 	end                   mono.Time // of the last message
+}
+
+// edge says that the receiver knew from at on that all numbers before end exist.
+type edge struct {
+	end seq.Num
+	at  mono.Time
+}
+
+// mark puts number n in a bit set of numbers.
+func (a *audit) mark(set *[]uint64, n seq.Num) {
+	i := n.Sub(a.ledger.first)
+	for len(*set) <= i/64 {
+		*set = append(*set, 0)
+	}
+	(*set)[i/64] |= 1 << (i % 64)
+}
+
+// marked reports whether n is in a bit set of numbers.
+func (a *audit) marked(set []uint64, n seq.Num) bool {
+	i := n.Sub(a.ledger.first)
+	return i >= 0 && i/64 < len(set) && set[i/64]&(1<<(i%64)) != 0
+}
+
+// learn notes what the receiver learned, from a packet that it took in or for
+// which it had no room, of the numbers that the source has sent.
+func (a *audit) learn(now mono.Time, p *packet) {
+	var end seq.Num
+	switch p.kind() {
+	case wire.TypeODATA, wire.TypeRDATA:
+		end = p.sqn() + 1
+	case wire.TypeSPM:
+		end = p.lead() + 1
+	default:
+		return
+	}
+	if n := len(a.edges); n == 0 || end.After(a.edges[n-1].end) {
+		a.edges = append(a.edges, edge{end, now})
+	}
+}
+
+// age returns how long the receiver has known that number n exists.
+func (a *audit) age(now mono.Time, n seq.Num) time.Duration {
+	i, _ := slices.BinarySearchFunc(a.edges, n, func(e edge, n seq.Num) int {
+		if e.end.After(n) {
+			return 1
+		}
+		return -1
+	})
+	if i == len(a.edges) {
+		return -1
+	}
+	return now.Sub(a.edges[i].at)
 }
 
 // hear notes a packet of the source that the receiver took in.
 func (a *audit) hear(p *packet) {
 	if k := p.kind(); k == wire.TypeODATA || k == wire.TypeRDATA {
-		i := p.sqn().Sub(a.ledger.first)
-		for len(a.got) <= i/64 {
-			a.got = append(a.got, 0)
-		}
-		a.got[i/64] |= 1 << (i % 64)
+		a.mark(&a.got, p.sqn())
 	}
 	if a.heard {
 		return
@@ -51,12 +105,6 @@ func (a *audit) hear(p *packet) {
 	case wire.TypeSPM:
 		a.heard, a.latest = true, p.lead()+1
 	}
-}
-
-// has reports whether the receiver took in packet n.
-func (a *audit) has(n seq.Num) bool {
-	i := n.Sub(a.ledger.first)
-	return i >= 0 && i/64 < len(a.got) && a.got[i/64]&(1<<(i%64)) != 0
 }
 
 // event checks one event. An error says what is wrong with it.
@@ -72,6 +120,11 @@ func (a *audit) event(now mono.Time, ev *pgm.Event) error {
 		return a.message(now, ev)
 	case pgm.EventLoss:
 		return a.loss(now, ev)
+	}
+	if len(a.told) > 0 {
+		return fmt.Errorf("%v, but %#x was not told of", ev.Kind, uint32(a.next))
+	}
+	switch ev.Kind {
 	case pgm.EventFin:
 		a.open, a.final = false, true
 		if !a.ledger.closed {
@@ -86,7 +139,7 @@ func (a *audit) event(now mono.Time, ev *pgm.Event) error {
 			return fmt.Errorf("reset with code %d, but aborted = %v with %d", ev.Code, a.ledger.aborted, a.ledger.code)
 		}
 	case pgm.EventExpired:
-		a.open, a.heard, a.got = false, false, nil
+		a.open, a.heard, a.got, a.edges = false, false, nil, nil
 	default:
 		return fmt.Errorf("unknown event %v", ev.Kind)
 	}
@@ -107,12 +160,16 @@ func (a *audit) join(ev *pgm.Event) error {
 		return fmt.Errorf("joined at %#x, but had the means to begin at %#x", uint32(ev.First), uint32(a.latest))
 	}
 	a.open, a.joined = true, true
-	a.began, a.next = ev.First, ev.First
+	a.began, a.next, a.told = ev.First, ev.First, nil
 	return nil
 }
 
-// span checks that an event is about the numbers that come next.
+// span checks that an event is about the numbers that come next, or, if delivery
+// is unordered, about such as were not told of before.
 func (a *audit) span(ev *pgm.Event) error {
+	if a.cfg.Delivery == pgm.Unordered && (ev.First != a.next || len(a.told) > 0) {
+		return a.ahead(ev)
+	}
 	if ev.First != a.next || ev.Last.Before(ev.First) {
 		return fmt.Errorf("%v of %#x..%#x, want it to begin with %#x", ev.Kind, uint32(ev.First), uint32(ev.Last), uint32(a.next))
 	}
@@ -121,6 +178,37 @@ func (a *audit) span(ev *pgm.Event) error {
 	}
 	a.next = ev.Last + 1
 	return nil
+}
+
+// ahead is span for unordered delivery.
+func (a *audit) ahead(ev *pgm.Event) error {
+	if ev.First.Before(a.next) || ev.Last.Before(ev.First) || !ev.Last.Before(a.ledger.sent) {
+		return fmt.Errorf("%v of %#x..%#x, but everything before %#x was told of, and %#x was never sent",
+			ev.Kind, uint32(ev.First), uint32(ev.Last), uint32(a.next), uint32(a.ledger.sent))
+	}
+	if a.told == nil {
+		a.told = map[seq.Num]bool{}
+	}
+	for n := ev.First; !n.After(ev.Last); n++ {
+		if a.told[n] {
+			return fmt.Errorf("%v of %#x..%#x, but %#x was told of before", ev.Kind, uint32(ev.First), uint32(ev.Last), uint32(n))
+		}
+		a.told[n] = true
+	}
+	for ; a.told[a.next]; a.next++ {
+		delete(a.told, a.next)
+	}
+	return nil
+}
+
+// clean reports whether all packets of m came on the first attempt.
+func (a *audit) clean(m *message) bool {
+	for n := m.first; !n.After(m.last); n++ {
+		if a.marked(a.vanished, n) {
+			return false
+		}
+	}
+	return true
 }
 
 func (a *audit) message(now mono.Time, ev *pgm.Event) error {
@@ -154,12 +242,12 @@ func (a *audit) loss(now mono.Time, ev *pgm.Event) error {
 	if err := a.span(ev); err != nil {
 		return err
 	}
-	if ev.Cause == pgm.CauseNone || ev.Cause > pgm.CausePassive {
+	if ev.Cause == pgm.CauseNone || ev.Cause > pgm.CauseSkip {
 		return fmt.Errorf("loss of %#x..%#x with cause %v", uint32(ev.First), uint32(ev.Last), ev.Cause)
 	}
 	n := uint64(ev.Last.Sub(ev.First) + 1)
 	for n := ev.First; !n.After(ev.Last) && ev.Cause != pgm.CauseEnd && ev.Cause != pgm.CauseSize; n++ {
-		if m := a.ledger.at(n); m.first == m.last && a.has(n) {
+		if m := a.ledger.at(n); m.first == m.last && a.marked(a.got, n) {
 			return fmt.Errorf("loss of %#x..%#x, %v, but it took in %#x", uint32(ev.First), uint32(ev.Last), ev.Cause, uint32(n))
 		}
 	}
@@ -169,7 +257,8 @@ func (a *audit) loss(now mono.Time, ev *pgm.Event) error {
 		return fmt.Errorf("loss of %#x..%#x: cause is %q, but %w", uint32(ev.First), uint32(ev.Last), ev.Cause, err)
 	}
 	midway := ev.Cause == pgm.CauseFragment && a.ledger.at(ev.Last).first.Before(a.began)
-	if a.complete && !midway {
+	skipped := a.cfg.MaxGap != 0 && (ev.Cause == pgm.CauseSkip || ev.Cause == pgm.CauseFragment)
+	if a.complete && !midway && !skipped {
 		return fmt.Errorf("loss of %#x..%#x, %v, without an excuse", uint32(ev.First), uint32(ev.Last), ev.Cause)
 	}
 	return nil
@@ -198,6 +287,16 @@ func (a *audit) cause(now mono.Time, ev *pgm.Event) error {
 	case pgm.CauseEnd:
 		if !l.closed && !l.aborted && now < l.gone && a.cfg.PeerExpiry <= 0 {
 			return fmt.Errorf("it did not end")
+		}
+	case pgm.CauseSkip:
+		if a.cfg.MaxGap == 0 {
+			return fmt.Errorf("it may not skip")
+		}
+		// The event is about what came of their messages, too.
+		for n := ev.First; !n.After(ev.Last); n++ {
+			if age := a.age(now, n); !a.marked(a.got, n) && age < a.cfg.MaxGap {
+				return fmt.Errorf("%#x was missing for %v", uint32(n), age)
+			}
 		}
 	case pgm.CausePassive:
 		if !a.cfg.Passive {

@@ -3,6 +3,7 @@ package sim
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/gopgm/gopgm/mono"
 	"github.com/gopgm/gopgm/pgm"
@@ -94,6 +95,73 @@ func TestAudit(t *testing.T) {
 			case err != nil && (!last || tt.want == "" || !strings.Contains(err.Error(), tt.want)):
 				t.Errorf("%s: event %d: %v, want %q", tt.desc, i, err, tt.want)
 			}
+		}
+	}
+}
+
+// With unordered delivery each number is told of once, in any order, and before
+// the end.
+func TestAuditUnordered(t *testing.T) {
+	const (
+		msg, loss, join, fin = pgm.EventMessage, pgm.EventLoss, pgm.EventJoin, pgm.EventFin
+		start                = 0xfffffffd
+	)
+	begin := ev(join, start, 0, "")
+	a, bcd, empty, e := ev(msg, start, start, "a"), ev(msg, 0xfffffffe, 0, "bcd"), ev(msg, 1, 1, ""), ev(msg, 2, 2, "e")
+	end := ev(fin, 0, 0, "")
+	for _, tt := range []struct {
+		desc   string
+		events []pgm.Event
+		want   string
+	}{
+		{"backwards", []pgm.Event{begin, e, empty, bcd, a, end}, ""},
+		{"loss late", []pgm.Event{begin, bcd, e, ev(loss, start, start, ""), empty, end}, ""},
+		{"twice, ahead", []pgm.Event{begin, e, e}, "told of before"},
+		{"twice", []pgm.Event{begin, e, a, a}, "everything before"},
+		{"delivered and lost", []pgm.Event{begin, empty, ev(loss, 0xfffffffe, 1, "")}, "told of before"},
+		{"before the join", []pgm.Event{ev(join, 1, 0, ""), e, bcd}, "everything before"},
+		{"never sent", []pgm.Event{begin, ev(loss, 2, 3, "")}, "never sent"},
+		{"fin with a hole", []pgm.Event{begin, a, e, end}, "not told of"},
+		{"expired with a hole", []pgm.Event{begin, e, ev(pgm.EventExpired, 0, 0, "")}, "not told of"},
+		{"fin too early", []pgm.Event{begin, bcd, a, end}, "fin at"},
+	} {
+		au := audit{ledger: testLedger(t), cfg: &pgm.ReceiverConfig{Delivery: pgm.Unordered}}
+		for i, ev := range tt.events {
+			err := au.event(mono.Time(i), &ev)
+			switch last := i == len(tt.events)-1; {
+			case err == nil && last && tt.want != "":
+				t.Errorf("%s: no error, want %q", tt.desc, tt.want)
+			case err != nil && (!last || tt.want == "" || !strings.Contains(err.Error(), tt.want)):
+				t.Errorf("%s: event %d: %v, want %q", tt.desc, i, err, tt.want)
+			}
+		}
+	}
+}
+
+// A receiver may give up a gap once it has known of it for MaxGap.
+func TestAuditSkip(t *testing.T) {
+	for _, tt := range []struct {
+		gap  time.Duration
+		at   mono.Time
+		want string
+	}{
+		{0, 1000, "may not skip"},
+		{-1, 10, ""},
+		{100, 109, "missing for 99ns"},
+		{100, 110, ""},
+	} {
+		a := audit{ledger: testLedger(t), cfg: &pgm.ReceiverConfig{MaxGap: tt.gap}, complete: true}
+		a.learn(5, newPacket(&host{}, SourceAddr(0), SourceAddr(0), odata(0xfffffffd, 0, nil)))
+		a.learn(10, newPacket(&host{}, SourceAddr(0), SourceAddr(0), odata(2, 0, nil)))
+		a.learn(20, newPacket(&host{}, SourceAddr(0), SourceAddr(0), odata(1, 0, nil)))
+		join, skip := ev(pgm.EventJoin, 1, 0, ""), ev(pgm.EventLoss, 1, 1, "")
+		skip.Cause = pgm.CauseSkip
+		if err := a.event(tt.at, &join); err != nil {
+			t.Fatal(err)
+		}
+		err := a.event(tt.at, &skip)
+		if (err == nil) != (tt.want == "") || err != nil && !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("MaxGap %v, at %v: %v, want %q", tt.gap, tt.at, err, tt.want)
 		}
 	}
 }

@@ -74,7 +74,24 @@ func drawScenario(seed uint64) *Scenario {
 		}
 		sc.Receivers = append(sc.Receivers, spec)
 	}
+	// From another stream, so that all else stays what the seed made it.
+	d.Rand = rand.New(rand.NewPCG(seed, 0xde11))
+	for i := range sc.Receivers {
+		d.delivery(&sc.Receivers[i].Config)
+	}
 	return sc
+}
+
+func (d dice) delivery(c *pgm.ReceiverConfig) {
+	if d.chance(0.4) {
+		c.Delivery = pgm.Unordered
+	}
+	if d.chance(0.2) {
+		c.MaxGap = d.time(10*time.Microsecond, time.Second)
+		if d.chance(0.2) {
+			c.MaxGap = -1
+		}
+	}
 }
 
 func (d dice) source(i, budget int) SourceSpec {

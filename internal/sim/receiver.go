@@ -33,8 +33,14 @@ func (r *receiver) handle(now mono.Time, p *packet) {
 	scratch := r.sim.borrow(p)
 	err := r.pgm.HandlePacket(now, p.from.addr, group, scratch)
 	r.sim.handled(r.host, p, err)
-	if src, ok := p.from.machine.(*source); ok && err == nil && !p.bad {
-		r.audits[src.index].hear(p)
+	if src, ok := p.from.machine.(*source); ok && !p.bad {
+		a := &r.audits[src.index]
+		if err == nil {
+			a.hear(p)
+		}
+		if err == nil || err == pgm.DropBuffer {
+			a.learn(r.global(now), p)
+		}
 	}
 	r.pump(now, scratch)
 }
@@ -111,7 +117,12 @@ func (r *receiver) event(now mono.Time) bool {
 	case was && !a.open:
 		r.sim.sessions--
 	case ev.Kind == pgm.EventMessage:
-		r.sim.result.Delay.add(r.global(now).Sub(a.ledger.at(ev.First).at))
+		m := a.ledger.at(ev.First)
+		delay := r.global(now).Sub(m.at)
+		r.sim.result.Delay.add(delay)
+		if a.clean(m) {
+			r.sim.result.Clean.add(delay)
+		}
 	}
 	return true
 }

@@ -356,6 +356,12 @@ func (s *sim) pass(l *link, h *host, p *packet, d deed) {
 
 func (s *sim) vanish(why action, h *host, p *packet) {
 	s.result.Vanished[why]++
+	if r, ok := h.machine.(*receiver); ok && !p.bad && p.kind() == wire.TypeODATA {
+		if src, ok := p.from.machine.(*source); ok {
+			a := &r.audits[src.index]
+			a.mark(&a.vanished, p.sqn())
+		}
+	}
 	s.trace.add(s.now, why, h, p)
 }
 

@@ -153,7 +153,7 @@ func (r *receiver) sniffNAK(n *wire.NAK, p *packet) error {
 				return fmt.Errorf("NAK for %#x, which was never sent", uint32(n))
 			case seen[n]:
 				return fmt.Errorf("NAK for %#x twice", uint32(n))
-			case a.has(n):
+			case a.marked(a.got, n):
 				return fmt.Errorf("NAK for %#x, which it has", uint32(n))
 			}
 			seen[n] = true

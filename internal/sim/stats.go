@@ -22,6 +22,7 @@ type Result struct {
 	SentBytes uint64
 	Vanished  [numActions]uint64
 	Delay     Histogram // from Send to delivery
+	Clean     Histogram // the same, of messages of which no packet was lost on the way to their receiver
 
 	Sources   []SourceResult
 	Receivers []ReceiverResult
@@ -47,7 +48,7 @@ type ReceiverResult struct {
 	Messages uint64
 	Bytes    uint64
 	Lost     uint64
-	Causes   [pgm.CausePassive + 1]uint64
+	Causes   [pgm.CauseSkip + 1]uint64
 	End      time.Duration // of the last message delivered
 }
 
