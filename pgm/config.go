@@ -157,7 +157,8 @@ type ReceiverConfig struct {
 	// Defaults 200 µs and 200 ms.
 	MinInterval, MaxInterval time.Duration
 
-	// InitialRTT is assumed until a round trip was measured. Default 1 ms.
+	// InitialRTT is assumed until a round trip was measured. Default 1 ms, or a
+	// tenth of MaxGap if that is less: time to ask must be left.
 	InitialRTT time.Duration
 
 	// GroupSize is how many receivers are at first assumed to share a loss.
@@ -259,6 +260,9 @@ func (c ReceiverConfig) withDefaults() (ReceiverConfig, error) {
 	def(&c.MaxMessage, 32<<20)
 	def(&c.MinInterval, 200*time.Microsecond)
 	def(&c.MaxInterval, max(200*time.Millisecond, c.MinInterval))
+	if c.MaxGap > 0 {
+		def(&c.InitialRTT, min(max(c.MaxGap/10, time.Microsecond), time.Millisecond))
+	}
 	def(&c.InitialRTT, time.Millisecond)
 	def(&c.GroupSize, 50)
 	def(&c.NCFRetries, 50)
