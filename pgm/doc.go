@@ -30,6 +30,17 @@
 // them; a Receiver uses them by itself, unless ReceiverConfig.NoFEC is set. A source
 // with FEC.Flush leaves out numbers, so that these are not of consecutive packets.
 //
+// # Delivery
+//
+// By default messages are delivered in order: one that is missing holds back
+// those behind it until it is repaired or known to be lost. ReceiverConfig has
+// two ways out, for data that is worth little when it is late. Delivery
+// Unordered delivers each message as soon as it is whole, so that only those
+// wait that lost something themselves. MaxGap bounds the wait: what is missing
+// for longer is given up and reported with CauseSkip. Both can be combined. In
+// any mode a message is delivered at most once, and what is not delivered is
+// reported.
+//
 // Neither machine is safe for concurrent use.
 //
 // # Limitations

@@ -5,6 +5,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -396,6 +397,47 @@ func TestTimeout(t *testing.T) {
 	r = recv(t, port(), "--timeout", "300ms", "--count", "2", "-o", t.TempDir())
 	r.wait(1)
 	r.wantStderr("pgmrecv: timed out after 300ms with 0 of 2 files\n")
+}
+
+// A receiver that loses packets prints all messages, in another order, or those
+// that came, in order, and says how many packets it gave up.
+func TestDeliveryModes(t *testing.T) {
+	t.Parallel()
+	at := port()
+	var msgs []string
+	for i := range 400 {
+		msgs = append(msgs, fmt.Sprintf("m%03d", i))
+	}
+	lossy := []string{"--json", "--drop", "20", "--timeout", "20", "--count"}
+	unordered := recv(t, at, append(lossy, "400", "--unordered", "--join")...)
+	skip := recv(t, at, append(lossy, "200", "--max-gap", "0")...)
+	s := send(t, at, append([]string{"-v"}, msgs...)...)
+	s.wait(0)
+	unordered.wait(0)
+	skip.wait(3)
+
+	seen, newest, late := map[any]bool{}, "", 0
+	for _, l := range unordered.jsonLines() {
+		switch l["event"] {
+		case "message":
+			seen[l["data"]] = true
+			b, _ := base64.StdEncoding.DecodeString(l["data"].(string))
+			if string(b) < newest {
+				late++
+			}
+			newest = max(newest, string(b))
+		case "loss":
+			t.Errorf("unordered: %v", l)
+		}
+	}
+	if len(seen) != len(msgs) || late == 0 {
+		t.Errorf("unordered: %d of %d messages, %d of them late", len(seen), len(msgs), late)
+	}
+	lines := skip.jsonLines()
+	last := lines[len(lines)-1]
+	if last["event"] != "summary" || last["skipped"] == 0.0 || last["skipped"] != last["lost"] || last["naks"] != 0.0 || last["messages"] != 200.0 {
+		t.Errorf("--max-gap 0: %v", last)
+	}
 }
 
 // A receiver that stalls while more passes than the source can repair loses

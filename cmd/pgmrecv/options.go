@@ -31,14 +31,16 @@ Exit code: 0 complete, 1 error, 2 usage, 3 something was lost for good.
 // options are what the command line asks for.
 type options struct {
 	*cli.Flags
-	topics  []string
-	join    bool
-	raw     bool
-	output  string
-	count   uint64
-	timeout cli.Duration
-	drop    cli.Percent
-	seed    uint64
+	topics    []string
+	join      bool
+	unordered bool
+	maxGap    cli.Duration
+	raw       bool
+	output    string
+	count     uint64
+	timeout   cli.Duration
+	drop      cli.Percent
+	seed      uint64
 }
 
 func parse(args []string, stdout io.Writer) (o *options, done bool, err error) {
@@ -52,6 +54,8 @@ func parse(args []string, stdout io.Writer) (o *options, done bool, err error) {
 	f.Uint64Var(&o.count, "count", 0, "end after `N` messages, or N files with -o")
 	f.Var(&o.timeout, "timeout", "end after this time")
 	f.BoolVarP(&o.join, "join", "j", false, "ask also for what was sent before this start (default with -o)")
+	f.BoolVar(&o.unordered, "unordered", false, "print each message as soon as it is whole, whatever is missing\nbefore it")
+	f.Var(&o.maxGap, "max-gap", "give up, and report, what is missing for longer than this; 0\ngives up at once (default never)")
 	f.BoolVar(&o.raw, "raw", false, "write messages unchanged, with nothing between them")
 	f.AddOutput()
 	f.Var(&o.drop, "drop", "for trials: drop this share of the arriving packets at random")
@@ -70,6 +74,10 @@ func parse(args []string, stdout io.Writer) (o *options, done bool, err error) {
 		return o, false, cli.Usagef("--output and --zmq contradict each other")
 	case f.Changed("output") && o.output == "":
 		return o, false, cli.Usagef("--output is empty: want a directory")
+	case o.unordered && o.output != "":
+		return o, false, cli.Usagef("--unordered and --output contradict each other: the parts of a file come in order")
+	case o.unordered && f.ZMQ:
+		return o, false, cli.Usagef("--unordered and --zmq contradict each other")
 	case f.Changed("count") && o.count == 0:
 		return o, false, cli.Usagef("--count is 0: want at least 1")
 	}
@@ -100,6 +108,15 @@ func (o *options) receiver() pgm.ReceiverConfig {
 		BufferBytes:   int(o.Window),
 		MaxMessage:    int(max(o.Window/2, 32<<20)),
 		Join:          o.join,
+	}
+	if o.unordered {
+		c.Delivery = pgm.Unordered
+	}
+	if o.Changed("max-gap") {
+		c.MaxGap = time.Duration(o.maxGap)
+		if c.MaxGap == 0 {
+			c.MaxGap = -1
+		}
 	}
 	if o.TPDU > 0 {
 		c.MaxTPDU = o.TPDU - o.Overhead()

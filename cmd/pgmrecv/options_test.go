@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/gopgm/gopgm/pgm"
 )
 
 func TestUsage(t *testing.T) {
@@ -25,6 +27,9 @@ func TestUsage(t *testing.T) {
 		{[]string{"--raw", "--json"}, 2, "pgmrecv: --raw and --json contradict each other" + hint},
 		{[]string{"--raw", "-o", "in"}, 2, "pgmrecv: --raw and --output contradict each other" + hint},
 		{[]string{"-o", ""}, 2, "pgmrecv: --output is empty: want a directory" + hint},
+		{[]string{"--unordered", "-o", "in"}, 2, "pgmrecv: --unordered and --output contradict each other: the parts of a file come in order" + hint},
+		{[]string{"--unordered", "--zmq"}, 2, "pgmrecv: --unordered and --zmq contradict each other" + hint},
+		{[]string{"--max-gap", "-1s"}, 2, "want a duration such as 2s, 500ms or 1m30s"},
 		{[]string{"--zmq", "-o", "in"}, 2, "pgmrecv: --output and --zmq contradict each other" + hint},
 		{[]string{"--subscribe", "a"}, 2, "pgmrecv: --subscribe needs --zmq, or an endpoint as --network" + hint},
 		{[]string{"-n", "epgm://127.0.0.1;239.192.0.1:0"}, 2, `pgmrecv: endpoint "epgm://127.0.0.1;239.192.0.1:0": port "0" is not a number from 1 to 65535` + hint},
@@ -84,6 +89,28 @@ func TestReceiverConfig(t *testing.T) {
 		}
 		if o.receiver().Join != tt.want {
 			t.Errorf("%q: Join is %v, want %v", tt.args, !tt.want, tt.want)
+		}
+	}
+}
+
+func TestDelivery(t *testing.T) {
+	for _, tt := range []struct {
+		args []string
+		mode pgm.Delivery
+		gap  time.Duration
+	}{
+		{nil, pgm.Ordered, 0},
+		{[]string{"--unordered"}, pgm.Unordered, 0},
+		{[]string{"--max-gap", "20ms"}, pgm.Ordered, 20 * time.Millisecond},
+		{[]string{"--max-gap", "0", "--unordered"}, pgm.Unordered, -1},
+		{[]string{"--max-gap", "1s", "-o", "in"}, pgm.Ordered, time.Second},
+	} {
+		o, _, err := parse(tt.args, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c := o.receiver(); c.Delivery != tt.mode || c.MaxGap != tt.gap {
+			t.Errorf("%q: %v, MaxGap %v, want %v, %v", tt.args, c.Delivery, c.MaxGap, tt.mode, tt.gap)
 		}
 	}
 }

@@ -19,6 +19,7 @@ type summary struct {
 	Repairs   uint64  `json:"repairs"`
 	Rebuilt   uint64  `json:"rebuilt"` // packets, from parity
 	Lost      uint64  `json:"lost"`
+	Skipped   uint64  `json:"skipped"`  // of those lost, given up because of --max-gap
 	Duration  float64 `json:"duration"` // seconds from the first message to the last
 }
 
@@ -28,7 +29,8 @@ func (r *receiver) summarize() error {
 	s := summary{
 		Event:    "summary",
 		Messages: stats.Messages, Bytes: stats.MessageBytes,
-		Packets: stats.DataPackets, NAKs: stats.NAKs, Repairs: stats.Repairs, Rebuilt: stats.Rebuilt, Lost: stats.Lost,
+		Packets: stats.DataPackets, NAKs: stats.NAKs, Repairs: stats.Repairs, Rebuilt: stats.Rebuilt,
+		Lost: stats.Lost, Skipped: stats.Skipped,
 		Duration: active.Seconds(),
 	}
 	f, _ := r.sink.(*files)
@@ -51,9 +53,13 @@ func (r *receiver) summarize() error {
 	if active > 0 {
 		rate = ", " + cli.FormatRate(float64(s.Bytes)/active.Seconds())
 	}
-	_, err := fmt.Fprintf(r.stderr, "%s: received %s (%s) in %s%s: %s, %s, %s%s, %d lost\n", name,
+	var skipped string
+	if r.o.Changed("max-gap") {
+		skipped = fmt.Sprintf(", %d given up", s.Skipped)
+	}
+	_, err := fmt.Fprintf(r.stderr, "%s: received %s (%s) in %s%s: %s, %s, %s%s, %d lost%s\n", name,
 		what, cli.FormatSize(int64(s.Bytes)), cli.FormatDuration(active), rate, cli.Plural(s.Packets, "packet"),
-		cli.Plural(s.NAKs, "NAK"), cli.Plural(s.Repairs, "repair"), rebuilt, s.Lost)
+		cli.Plural(s.NAKs, "NAK"), cli.Plural(s.Repairs, "repair"), rebuilt, s.Lost, skipped)
 	return err
 }
 
