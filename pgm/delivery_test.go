@@ -51,16 +51,20 @@ func (c *cover) take(ev *Event) error {
 		if ev.First.Before(c.next) || ev.Last.Before(ev.First) {
 			return fmt.Errorf("%s: told of is everything before %d", eventString(*ev), c.next)
 		}
-		if ev.First == c.next && len(c.told) == 0 || c.voids && ev.Last.Sub(ev.First) > 1<<12 {
+		if c.voids && ev.Last.Sub(ev.First) > 1<<12 {
 			clear(c.told)
 			c.next = ev.Last + 1
 			return nil
 		}
-		for n := ev.First; !n.After(ev.Last); n++ {
-			if c.told[n] {
-				return fmt.Errorf("%s: %d was told of before", eventString(*ev), n)
+		if n, ok := c.twice(ev.First, ev.Last); ok {
+			return fmt.Errorf("%s: %d was told of before", eventString(*ev), n)
+		}
+		if ev.First == c.next { // it may be a loss of very many
+			c.next = ev.Last + 1
+		} else {
+			for n := ev.First; !n.After(ev.Last); n++ {
+				c.told[n] = true
 			}
-			c.told[n] = true
 		}
 		for ; c.told[c.next] || c.voids && len(c.told) > 1<<12; c.next++ {
 			delete(c.told, c.next)
@@ -76,6 +80,25 @@ func (c *cover) take(ev *Event) error {
 	}
 	c.open = false
 	return nil
+}
+
+// twice returns a number from first to last that was told of; there may be very
+// many between them.
+func (c *cover) twice(first, last seq.Num) (n seq.Num, ok bool) {
+	if last.Sub(first) < len(c.told) {
+		for n := first; !n.After(last); n++ {
+			if c.told[n] {
+				return n, true
+			}
+		}
+		return 0, false
+	}
+	for n := range c.told {
+		if !n.Before(first) && !n.After(last) {
+			return n, true
+		}
+	}
+	return 0, false
 }
 
 // part makes a data packet a fragment.

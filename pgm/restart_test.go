@@ -82,3 +82,20 @@ func TestNoRestart(t *testing.T) {
 	r.recvData(wire.TypeODATA, 1, 0, "b")
 	r.want(r.events(), "join 0", `message 0-0 "a"`, `message 1-1 "b"`)
 }
+
+// TestRestartSeenBehindData has a data packet of the new session, whose numbers are
+// behind those of the old one, arrive before the SPMs that prove the restart.
+func TestRestartSeenBehindData(t *testing.T) {
+	r := newReceiverScript(t, ReceiverConfig{})
+	r.spm = 100
+	r.recvSPM(restarted, restarted)
+	r.recvData(wire.TypeODATA, restarted+1, restarted, "a")
+	r.want(r.events(), "join 2000000001", `message 2000000001-2000000001 "a"`)
+	r.spm = 5
+	for range 3 {
+		r.recvData(wire.TypeODATA, 1011, 1000, "lost to the old session")
+		r.recvSPM(1000, 1011)
+	}
+	r.recvData(wire.TypeODATA, 1012, 1000, "A")
+	r.want(r.events(), "restart 2000000002", "join 1012", `message 1012-1012 "A"`)
+}

@@ -225,9 +225,12 @@ func (s *session) miss(first seq.Num, n int) {
 }
 
 // advanceTrail takes in that the source no longer has the numbers before trail
-// (RFC 3208 §6.3, "Cancellation of NAK generation").
+// (RFC 3208 §6.3, "Cancellation of NAK generation"). A packet that was overtaken
+// may tell an older trail.
+//
+// "If the SPM packet values are less, they SHOULD be ignored." RFC 3208 §6.2
 func (s *session) advanceTrail(trail seq.Num) {
-	s.trail = trail
+	s.trail = seq.Max(s.trail, trail)
 	if !trail.After(s.win.Next()) {
 		return
 	}
