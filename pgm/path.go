@@ -41,11 +41,14 @@ func (r *Receiver) handleSPM(from, group netip.Addr, pkt []byte) error {
 	if s.over() {
 		return r.stats.Drops.drop(DropEnded)
 	}
-	// "Out-of-sequence SPMs MUST be discarded." RFC 3208 §6.2
-	if s.path.IsValid() && !p.SQN.After(s.spmSQN) {
+	// "Out-of-sequence SPMs MUST be discarded." RFC 3208 §6.2. One with
+	// OPT_NBR_UNREACH "SHOULD have a SPM_SQN equal to SPM_SQN of the last regular
+	// SPM" (§15.3.2).
+	unreach := p.Options.Has(wire.OptNbrUnreach)
+	if s.path.IsValid() && !p.SQN.After(s.spmSQN) && !(unreach && p.SQN == s.spmSQN) {
 		return r.stats.Drops.drop(DropSPMOrder)
 	}
-	if p.Options.Has(wire.OptNbrUnreach) {
+	if unreach {
 		// It must come from the parent we know (RFC 3208 §15.3.2).
 		if p.Path != s.path {
 			return r.stats.Drops.drop(DropMalformed)
