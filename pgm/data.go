@@ -26,7 +26,8 @@ func (r *Receiver) handleData(from, group netip.Addr, pkt []byte) error {
 		return r.stats.Drops.drop(DropMalformed)
 	}
 	s := r.session(id)
-	if s != nil && d.Options.Has(wire.OptSyn) && s.far(d.SQN) {
+	syn := d.Options.Has(wire.OptSyn)
+	if s != nil && syn && s.far(d.SQN) {
 		s.restart()
 		s = nil
 	}
@@ -36,8 +37,7 @@ func (r *Receiver) handleData(from, group netip.Addr, pkt []byte) error {
 		if s = r.open(id, group, d.SQN); s == nil {
 			return r.stats.Drops.drop(DropSources)
 		}
-		s.syn = d.Options.Has(wire.OptSyn)
-		s.waiting = r.cfg.Join && !s.syn && !r.cfg.Passive
+		s.waiting = r.cfg.Join && !syn && !r.cfg.Passive
 	}
 	s.heardAt = r.now
 	if s.over() {
@@ -48,6 +48,9 @@ func (r *Receiver) handleData(from, group netip.Addr, pkt []byte) error {
 	}
 	if s.waiting {
 		return r.stats.Drops.drop(DropWaiting)
+	}
+	if syn && s.joining && d.SQN == s.first {
+		s.syn = true // also when SPMs were heard before, or it comes as a repair
 	}
 	s.unit = max(s.unit, len(d.Payload))
 	s.advanceTrail(d.Trail)
