@@ -169,20 +169,17 @@ func packetString(pkt []byte) string {
 		p, _ := wire.ParseSPMR(pkt)
 		o = p.Options
 	}
-	if h.Flags&wire.FlagParity != 0 {
-		text += ", PARITY"
-	}
-	if h.Flags&wire.FlagVarPktLen != 0 {
-		text += ", VAR_PKTLEN"
-	}
-	return text + optionsString(&o)
+	return text + optionsString(h.Flags, &o)
 }
 
-// optionsString prints the options that are set, a comma before each.
-func optionsString(o *wire.Options) string {
+// optionsString prints the options that are set, a comma before each, but for
+// those that describe prints.
+func optionsString(flags wire.Flags, o *wire.Options) string {
 	var b strings.Builder
 	for t := range wire.OptionType(32) {
-		if !o.Has(t) || t == wire.OptNAKList {
+		switch {
+		case !o.Has(t), t == wire.OptNAKList, t == wire.OptParityGrp, t == wire.OptCurrTGSize,
+			t == wire.OptFragment && flags&wire.FlagParity != 0:
 			continue
 		}
 		fmt.Fprintf(&b, ", %s", strings.TrimPrefix(t.String(), "OPT_"))
@@ -206,10 +203,6 @@ func optionsString(o *wire.Options) string {
 				b.WriteString(" O")
 			}
 			fmt.Fprintf(&b, " size %d", o.ParityPrm.TGSize)
-		case wire.OptParityGrp:
-			fmt.Fprintf(&b, " %d", o.ParityGrp)
-		case wire.OptCurrTGSize:
-			fmt.Fprintf(&b, " %d", o.CurrTGSize)
 		}
 	}
 	return b.String()
