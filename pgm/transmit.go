@@ -39,7 +39,11 @@ type Transmit struct {
 	LinkLocal bool
 
 	// RouterAlert asks for the IP Router Alert option where the network layer
-	// is raw IP (RFC 3208 §4).
+	// is raw IP: "SPMs, NCFs, and RDATA MUST be transmitted with the IP Router
+	// Alert Option." RFC 3208 §4. Nothing else that hosts send does (§8, §14.7.1
+	// has it on POLLs, which are not sent here): NAKs and NNAKs are addressed to
+	// the network element that is to look at them, and SPMRs stay on the link or
+	// go to the source.
 	RouterAlert bool
 }
 

@@ -81,7 +81,8 @@ type sockets struct {
 	groups      []netip.Addr
 	peer        netip.Addr // the group that most is sent to
 	source      wire.TSI   // who reads and sends; zero for a receiver
-	port        uint16     // of the groups, and of every destination
+	port        uint16     // of the groups, and of every destination; 0 if raw
+	raw         bool       // packets travel in IP itself, not in UDP
 	hops        int        // of multicast packets
 	dscp        int
 	loop        bool
@@ -95,10 +96,13 @@ type sockets struct {
 func open(s *sockets, mode IO, log *slog.Logger) (carrier, error) {
 	var c carrier
 	var err error
+	if s.raw && (mode == Portable || mode == GSO) {
+		return nil, errNoRaw(mode)
+	}
 	if mode != Portable {
 		c, err = openNative(s, mode)
 	}
-	if mode == Portable || mode == Auto && errors.Is(err, errors.ErrUnsupported) {
+	if mode == Portable || mode == Auto && !s.raw && errors.Is(err, errors.ErrUnsupported) {
 		c, err = openPortable(s)
 	}
 	if err != nil {

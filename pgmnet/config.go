@@ -18,8 +18,15 @@ type Config struct {
 	// what ParseNetwork makes of "".
 	Network
 
+	// Native carries packets in IP itself, protocol 113, and not in UDP: what
+	// RFC 3208 describes, and what routers that know PGM look for. It has to be
+	// the same at the source and its receivers. It needs Linux, and the privilege
+	// CAP_NET_RAW when the sockets are opened, but not after that.
+	Native bool
+
 	// Port is the UDP port of all packets but those receivers send from. It
-	// has to be the same at the source and its receivers. Default 3055.
+	// has to be the same at the source and its receivers. Default 3055. With
+	// Native there is none.
 	Port uint16
 
 	// Loop delivers what is sent also to receivers on this host. On a loopback
@@ -87,7 +94,9 @@ func (c *Config) fill(readBuffer, writeBuffer int) error {
 	if err := c.Network.fill(); err != nil {
 		return err
 	}
-	if c.Port == 0 {
+	if c.Native {
+		c.Port = 0
+	} else if c.Port == 0 {
 		c.Port = DefaultPort
 	}
 	if c.Hops == 0 {
@@ -103,12 +112,22 @@ func (c *Config) fill(readBuffer, writeBuffer int) error {
 	return nil
 }
 
-// overhead is how many bytes IP and UDP add to a packet.
-func (c *Config) overhead() int {
-	if c.Addr.Is4() {
-		return 28
+// overhead is how many bytes IP and UDP add to a packet, or IP alone. Every packet
+// may be sent again with Router Alert, so there is room for that in any case.
+func (c *Config) overhead() int { return Overhead(c.Native, c.Addr.Is6()) }
+
+// Overhead returns how many bytes IP and UDP add to a packet at most: with native,
+// IP alone, and the Router Alert option that repairs bear.
+func Overhead(native, v6 bool) int {
+	switch {
+	case native && v6:
+		return ip6Header + ip6Alert
+	case native:
+		return ip4Header + ip4Alert
+	case v6:
+		return ip6Header + udpHeader
 	}
-	return 48
+	return ip4Header + udpHeader
 }
 
 // maxTPDU is the size in bytes of the largest packet that fits the interface

@@ -23,6 +23,7 @@ const (
 // directly, on memory that is allocated once.
 type native struct {
 	out   writer
+	alert *writer // for packets with IP Router Alert; nil if there are none
 	sib   sibling
 	local netip.AddrPort
 	buf   reader
@@ -58,6 +59,11 @@ func (c *native) open(s *sockets, mode IO) error {
 		return err
 	}
 	c.out.init(fd, s)
+	if s.raw && len(s.groups) > 0 {
+		if err := refuseReads(fd); err != nil {
+			return err
+		}
+	}
 	for _, g := range s.groups {
 		fd, err := openGroup(s, g)
 		if err != nil {
@@ -68,23 +74,31 @@ func (c *native) open(s *sockets, mode IO) error {
 	if len(s.groups) == 0 {
 		c.in, c.local = append(c.in, input{fd: fd}), s.local
 		if s.peer.IsValid() {
-			if fd, err = openConnected(s); err != nil {
+			if fd, err = openOut(s); err != nil {
 				return err
 			}
 			c.out.init(fd, s)
-			c.out.peer = s.peer
+			if !s.raw {
+				c.out.peer = s.peer
+			}
 			if s.stamps != nil {
-				c.out.stampWith(s.stamps)
+				c.out.stampWith(s)
 			}
 		}
 	}
 	if c.out.stamper == nil {
 		c.stamps = s.stamps
 	}
-	if s.source != (wire.TSI{}) && c.sib.open(s.source, s.port) {
+	if s.raw && s.source != (wire.TSI{}) {
+		if err := c.openAlert(s); err != nil {
+			return err
+		}
+	}
+	if s.source != (wire.TSI{}) && !s.raw && c.sib.open(s.source, s.port) {
 		c.in = append(c.in, input{fd: c.sib.fd, passed: true})
 	}
-	gro := mode == Auto || mode == GSO
+	offload := !s.raw && (mode == Auto || mode == GSO)
+	gro := offload
 	for _, in := range c.in {
 		if s.arrivals {
 			setStamping(in.fd, stampReads) // without, datagrams have no stamps
@@ -96,12 +110,16 @@ func (c *native) open(s *sockets, mode IO) error {
 	}
 	c.polls = append(c.polls, unix.PollFd{Fd: int32(fd), Events: unix.POLLOUT})
 	c.buf.init(mode, gro, s.arrivals)
-	gso := (mode == Auto || mode == GSO) && hasSegment(fd)
+	c.buf.header = s.raw && s.local.Addr().Is4()
+	gso := offload && hasSegment(fd)
 	c.out.mode = Mmsg
 	if gso {
 		c.out.mode = GSO
 	} else if mode == Single {
 		c.out.mode = Single
+	}
+	if c.alert != nil {
+		c.alert.mode = c.out.mode
 	}
 	if mode == GSO && !(gro && gso) {
 		return fmt.Errorf("pgmnet: this kernel lacks UDP_SEGMENT or UDP_GRO, choose another I/O mode: %w", errors.ErrUnsupported)
@@ -111,7 +129,14 @@ func (c *native) open(s *sockets, mode IO) error {
 }
 
 func (c *native) send(tx *pgm.Transmit) (int, error) {
-	n, err := c.out.send(tx)
+	w := &c.out
+	if c.alert != nil {
+		if tx.RouterAlert {
+			w = c.alert
+		}
+		c.polls[len(c.in)].Fd = int32(w.fd) // that to wait for should it be full
+	}
+	n, err := w.send(tx)
 	if c.stamps != nil {
 		c.stamps.note(tx, n)
 	}
@@ -198,7 +223,13 @@ func (c *native) stats() IOStats {
 		Waits:            c.waits,
 		Batches:          c.buf.batches,
 		Truncated:        c.buf.truncated,
+		Malformed:        c.buf.malformed,
 		Passed:           c.sib.passed,
+	}
+	if c.alert != nil {
+		s.Writes += c.alert.writes
+		s.Sent += c.alert.sent
+		s.Full += c.alert.full
 	}
 	if c.buf.gro {
 		s.ReceiveMethod = "UDP_GRO"
@@ -223,6 +254,9 @@ func (c *native) close() error {
 	}
 	if c.out.fd >= 0 {
 		errs = append(errs, unix.Close(c.out.fd))
+	}
+	if c.alert != nil {
+		errs = append(errs, unix.Close(c.alert.fd))
 	}
 	return errors.Join(errs...)
 }

@@ -9,7 +9,10 @@ import (
 )
 
 // openNative reports that there is none for this system.
-func openNative(_ *sockets, mode IO) (carrier, error) {
+func openNative(s *sockets, mode IO) (carrier, error) {
+	if s.raw {
+		return nil, errNoRaw(mode)
+	}
 	return nil, fmt.Errorf("pgmnet: I/O mode %v on %s: %w", mode, runtime.GOOS, errors.ErrUnsupported)
 }
 

@@ -33,8 +33,9 @@ type reader struct {
 	backlog    bool // there may be more to read than was read
 	streak     int  // reads in a row that found something
 	runs       bool // the last datagram was one: the next will be
+	header     bool // datagrams begin with that of IPv4
 
-	reads, batches, truncated, errors uint64
+	reads, batches, truncated, malformed, errors uint64
 }
 
 // groControl is the control message with which UDP_GRO tells the packet size.
@@ -124,6 +125,9 @@ func (r *reader) readOne(in *input) ([]datagram, error) {
 		d.segment = n
 	}
 	r.runs = d.segment < size
+	if r.header {
+		r.unwrap(d)
+	}
 	return r.datagrams[:1], nil
 }
 
@@ -178,6 +182,9 @@ func (r *reader) take(i int, in *input) {
 	r.runs = d.segment < size
 	if h.Flags&unix.MSG_TRUNC != 0 {
 		r.truncated++
+	}
+	if r.header {
+		r.unwrap(d)
 	}
 	r.reset(i)
 }

@@ -18,8 +18,12 @@ func (c *native) fds(dst []FD, full bool) []FD {
 		written = written || own
 		dst = append(dst, FD{FD: uintptr(in.fd), Read: true, Write: own && full})
 	}
-	if !written && c.out.peer.IsValid() {
-		dst = append(dst, FD{FD: uintptr(c.out.fd), Write: full})
+	waited := c.polls[len(c.in)].Fd // the one that would be full
+	if !written && (c.out.peer.IsValid() || c.alert != nil) {
+		dst = append(dst, FD{FD: uintptr(c.out.fd), Write: full && waited == int32(c.out.fd)})
+	}
+	if c.alert != nil {
+		dst = append(dst, FD{FD: uintptr(c.alert.fd), Write: full && waited == int32(c.alert.fd)})
 	}
 	return dst
 }

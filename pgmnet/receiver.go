@@ -69,6 +69,7 @@ func NewReceiver(cfg Config, rc pgm.ReceiverConfig) (*Receiver, error) {
 		local:       netip.AddrPortFrom(cfg.Addr, 0),
 		groups:      cfg.Receive,
 		port:        cfg.Port,
+		raw:         cfg.Native,
 		hops:        1, // all that receivers multicast is for their own link
 		dscp:        cfg.DSCP,
 		loop:        cfg.Loop,

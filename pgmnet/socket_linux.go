@@ -12,7 +12,7 @@ import (
 // openUnicast opens a socket that sends, from the given port.
 func openUnicast(s *sockets, port uint16) (fd int, err error) {
 	v6 := s.local.Addr().Is6()
-	if fd, err = newSocket(v6, s.local.Addr(), port, s.iface.Index); err != nil {
+	if fd, err = s.newSocket(s.local.Addr(), port); err != nil {
 		return -1, err
 	}
 	set := setter{fd: fd}
@@ -39,6 +39,14 @@ func openUnicast(s *sockets, port uint16) (fd int, err error) {
 	return fd, nil
 }
 
+// openOut opens the socket by which a source sends, beside that which is read.
+func openOut(s *sockets) (fd int, err error) {
+	if s.raw {
+		return openDeaf(s)
+	}
+	return openConnected(s)
+}
+
 // openConnected opens a socket that sends to s.peer only: its packets take a
 // shorter way through the kernel, which does not look for a route each time.
 func openConnected(s *sockets) (fd int, err error) {
@@ -63,7 +71,7 @@ func openConnected(s *sockets) (fd int, err error) {
 // other programs, send to the port.
 func openGroup(s *sockets, group netip.Addr) (fd int, err error) {
 	v6 := group.Is6()
-	if fd, err = newSocket(v6, group, s.port, s.iface.Index); err != nil {
+	if fd, err = s.newSocket(group, s.port); err != nil {
 		return -1, err
 	}
 	set := setter{fd: fd}

@@ -108,6 +108,7 @@ func NewSource(cfg Config, pc pgm.SourceConfig) (*Source, error) {
 		peer:        pc.Group,
 		source:      pc.TSI,
 		port:        cfg.Port,
+		raw:         cfg.Native,
 		hops:        cfg.Hops,
 		dscp:        cfg.DSCP,
 		loop:        cfg.Loop,

@@ -57,9 +57,9 @@ type numberControl struct {
 	value uint32
 }
 
-// newStamper returns a stamper for a socket that is connected, or nil if the
-// system has no stamps.
-func newStamper(fd int, s *stamps) *stamper {
+// newStamper returns a stamper for a socket, or nil if the system has no stamps.
+// If it is not connected, an address is needed to find out what the kernel can.
+func newStamper(fd int, s *stamps, to *sockaddr) *stamper {
 	st := &stamper{fd: fd, stamps: s}
 	if setStamping(fd, stampOptions|unix.SOF_TIMESTAMPING_OPT_ID) != nil {
 		return nil
@@ -71,6 +71,7 @@ func newStamper(fd int, s *stamps) *stamper {
 	var c writeControl
 	st.fill(&c)
 	var h unix.Msghdr
+	h.Name, h.Namelen = to.pointer(), to.len
 	h.Control = (*byte)(unsafe.Pointer(&c.request))
 	h.SetControllen(int(unsafe.Sizeof(c.request) + unsafe.Sizeof(c.number)))
 	_, _, errno := syscall.Syscall(unix.SYS_SENDMSG, uintptr(fd), uintptr(unsafe.Pointer(&h)), unix.MSG_CONFIRM|msgProbe|unix.MSG_DONTWAIT)

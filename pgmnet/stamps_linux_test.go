@@ -57,7 +57,7 @@ func TestStampsProbe(t *testing.T) {
 	unix.Uname(&u)
 	t.Logf("Linux %s, counts: %v", unix.ByteSliceToString(u.Release[:]), w.stamper.counts)
 	before := r.net.stats().Batches
-	newStamper(w.fd, s.stamps)
+	newStamper(w.fd, s.stamps, &sockaddr{})
 	for range 10 {
 		if ds, err := r.net.read(); err != nil {
 			t.Fatal(err)

@@ -46,6 +46,9 @@ type IOStats struct {
 	// Truncated counts datagrams that were larger than a packet can be.
 	Truncated uint64
 
+	// Malformed counts datagrams of native PGM/IP whose IP header was no good.
+	Malformed uint64
+
 	// Overflow counts the datagrams, or runs of them, that the kernel dropped
 	// because a receive buffer was full. Linux only.
 	Overflow uint64

@@ -17,6 +17,7 @@ type writer struct {
 	port  uint16
 	index int // of the interface
 	mode  IO  // GSO, Mmsg or Single: the best that works
+	raw   bool
 
 	peer    netip.Addr // what the socket is connected to, if it is
 	to      netip.Addr // the destination that name is
@@ -44,7 +45,7 @@ type segmentControl struct {
 }
 
 func (w *writer) init(fd int, s *sockets) {
-	w.fd, w.port, w.index = fd, s.port, s.iface.Index
+	w.fd, w.port, w.index, w.raw = fd, s.port, s.iface.Index, s.raw
 	w.sendmsg, w.sendmmsg = sendmsg, sendmmsg
 	w.control.head.Level = unix.IPPROTO_UDP
 	w.control.head.Type = unix.UDP_SEGMENT
@@ -70,7 +71,7 @@ func (w *writer) send(tx *pgm.Transmit) (int, error) {
 	switch {
 	case n > 0 || errno == 0:
 		return n, nil
-	case errno == unix.EAGAIN:
+	case errno == unix.EAGAIN, errno == unix.ENOBUFS && w.raw: // the latter of a raw socket
 		w.full++
 		return 0, errFull
 	}
@@ -78,8 +79,12 @@ func (w *writer) send(tx *pgm.Transmit) (int, error) {
 }
 
 // stampWith makes the writer's writes of new data bear time stamps.
-func (w *writer) stampWith(s *stamps) {
-	if w.stamper = newStamper(w.fd, s); w.stamper == nil {
+func (w *writer) stampWith(s *sockets) {
+	var to sockaddr
+	if !w.peer.IsValid() {
+		to.set(s.local.Addr(), w.port, w.index) // any will do
+	}
+	if w.stamper = newStamper(w.fd, s.stamps, &to); w.stamper == nil {
 		return
 	}
 	w.controls = make([]writeControl, pgm.MaxRunPackets)

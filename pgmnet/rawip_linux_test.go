@@ -1,0 +1,449 @@
+package pgmnet
+
+import (
+	"bytes"
+	"errors"
+	"math/rand/v2"
+	"net/netip"
+	"os"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/gopgm/gopgm/pgm"
+	"github.com/gopgm/gopgm/wire"
+)
+
+// rawModes are the ways to read and write raw sockets.
+var rawModes = []IO{Auto, Mmsg, Single}
+
+// rawNetworks enters a namespace, since raw sockets have no port that keeps other
+// tests away, and returns one network of each family. The namespace needs root, as
+// raw sockets do.
+func rawNetworks(t *testing.T) (networks []Network) {
+	t.Helper()
+	enterNamespace(t)
+	for _, s := range []string{"v0;239.192.77.1", "v0;ff08::77:1"} {
+		n, err := ParseNetwork(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		networks = append(networks, n)
+	}
+	return networks
+}
+
+// rawConfig is of a session in raw IP. Its packets are heard on this host.
+func rawConfig(n Network, mode IO) Config {
+	return Config{Network: n, Native: true, Loop: true, Hops: 1, DSCP: 46, IO: mode}
+}
+
+// TestRaw sends runs and runs sessions in raw IP, of both families and in every
+// I/O mode, on one host.
+func TestRaw(t *testing.T) {
+	for _, n := range append(rawNetworks(t), Loopback()) {
+		s := sockets{
+			iface:      n.Interface,
+			local:      netip.AddrPortFrom(n.Addr, 0),
+			raw:        true,
+			hops:       1,
+			loop:       true,
+			readBuffer: 4 << 20,
+		}
+		for _, from := range rawModes {
+			for _, to := range rawModes {
+				t.Logf("%v: %v to %v", n, from, to)
+				testCarrier(t, s, from, to, n.Send)
+			}
+		}
+		for _, mode := range rawModes {
+			t.Logf("%v: session, %v", n, mode)
+			testSession(t, rawConfig(n, mode))
+			testLateJoin(t, rawConfig(n, mode))
+		}
+	}
+}
+
+// TestRawMethods checks that the stats tell what is used, and what a packet is
+// allowed to be.
+func TestRawMethods(t *testing.T) {
+	for _, n := range rawNetworks(t) {
+		for mode, want := range map[IO]IOStats{
+			Auto:   {SendMethod: "sendmmsg", ReceiveMethod: "recvmmsg"},
+			Single: {SendMethod: "sendmsg", ReceiveMethod: "recvmsg"},
+		} {
+			cfg := rawConfig(n, mode)
+			r := newTestReceiver(t, cfg, pgm.ReceiverConfig{})
+			s := newTestSource(t, cfg, pgm.SourceConfig{Rate: 20e6})
+			if got := s.Stats().IO; got.SendMethod != want.SendMethod || got.WriteBuffer == 0 || got.Sent == 0 {
+				t.Errorf("%v: source's stats %+v", mode, got)
+			}
+			if got := r.Stats().IO; got.ReceiveMethod != want.ReceiveMethod || got.ReadBuffer == 0 {
+				t.Errorf("%v: receiver's stats %+v", mode, got)
+			}
+			r.Close()
+			s.Close(0)
+		}
+	}
+}
+
+// TestRawGroups has a host's receivers get their groups' packets and no others,
+// and its sources none of those.
+func TestRawGroups(t *testing.T) {
+	for _, n := range rawNetworks(t) {
+		other := n
+		other.Send = n.Send.Next()
+		other.Receive = []netip.Addr{other.Send}
+		both := n
+		both.Receive = []netip.Addr{n.Send, other.Send}
+		r := newTestReceiver(t, rawConfig(n, Auto), pgm.ReceiverConfig{})
+		rBoth := newTestReceiver(t, rawConfig(both, Auto), pgm.ReceiverConfig{})
+		s := newTestSource(t, rawConfig(n, Auto), pgm.SourceConfig{})
+		sOther := newTestSource(t, rawConfig(other, Auto), pgm.SourceConfig{})
+		for i := range byte(10) {
+			for _, src := range []*Source{s, sOther} {
+				if err := src.Send([]byte{i}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			ev := pump(t, s, r, pgm.EventMessage)
+			if ev.Group != n.Send || ev.Data[0] != i {
+				t.Fatalf("message %v for %v", ev.Data, ev.Group)
+			}
+			for range 2 {
+				pump(t, sOther, rBoth, pgm.EventMessage)
+			}
+		}
+		if st := r.Stats(); st.Drops.Total() != 0 || st.Sources != 1 {
+			t.Errorf("receiver of one group: %+v", st)
+		}
+		if st := rBoth.Stats(); st.Drops.Total() != 0 || st.Sources != 2 {
+			t.Errorf("receiver of both groups: %+v", st)
+		}
+		for _, src := range []*Source{s, sOther} {
+			if st := src.Stats(); st.Drops.Total() != 0 {
+				t.Errorf("source heard: %+v", st.Drops)
+			}
+		}
+	}
+}
+
+// TestRawNAKs has two sources of a host share address and protocol: each gets
+// every NAK, uses its own, and drops and counts the others.
+func TestRawNAKs(t *testing.T) {
+	for _, n := range rawNetworks(t) {
+		rng := rand.New(rand.NewPCG(1, 2))
+		cfg := rawConfig(n, Auto)
+		a, b := newTestSource(t, cfg, pgm.SourceConfig{}), newTestSource(t, cfg, pgm.SourceConfig{})
+		cfg.Drop = func([]byte) bool { return rng.IntN(10) == 0 }
+		r := newTestReceiver(t, cfg, pgm.ReceiverConfig{Join: true})
+		want := map[wire.TSI]byte{}
+		for i := range byte(200) {
+			for _, s := range []*Source{a, b} {
+				if err := s.Send([]byte{i}); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		for range 400 {
+			if err := b.Poll(0); err != nil {
+				t.Fatal(err)
+			}
+			ev := pump2(t, a, b, r)
+			if ev.Data[0] != want[ev.Source.TSI] {
+				t.Fatalf("message %d, want %d", ev.Data[0], want[ev.Source.TSI])
+			}
+			want[ev.Source.TSI]++
+		}
+		for _, s := range []*Source{a, b} {
+			if err := s.Poll(10 * time.Millisecond); err != nil {
+				t.Fatal(err)
+			}
+			st := s.Stats()
+			if out := s.net.(*native); hears(t, out.out.fd) || hears(t, out.alert.fd) {
+				t.Error("a socket for sending has received something")
+			}
+			if st.NAKs == 0 || st.Drops[pgm.DropSession] == 0 || st.IO.Passed != 0 {
+				t.Errorf("%d NAKs, %d for others, %d passed on", st.NAKs, st.Drops[pgm.DropSession], st.IO.Passed)
+			}
+		}
+		if hears(t, r.net.(*native).out.fd) {
+			t.Error("the receiver's socket for sending has received something")
+		}
+	}
+}
+
+// hears reports whether there is something to read at a socket, or an error.
+func hears(t *testing.T, fd int) bool {
+	t.Helper()
+	polls := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
+	if _, err := unix.Poll(polls, 0); err != nil {
+		t.Fatal(err)
+	}
+	return polls[0].Revents != 0
+}
+
+// countsWrites reports whether this kernel numbers the writes of UDP itself.
+func countsWrites(t *testing.T) bool {
+	t.Helper()
+	cfg := testConfig(t, Auto)
+	cfg.Stamps = true
+	s := newTestSource(t, cfg, pgm.SourceConfig{})
+	return s.net.(*native).out.stamper.counts
+}
+
+// pump2 drives two sources and a receiver until that has a message.
+func pump2(t *testing.T, a, b *Source, r *Receiver) pgm.Event {
+	t.Helper()
+	for end := time.Now().Add(5 * time.Second); time.Now().Before(end); {
+		if err := errors.Join(a.Poll(0), b.Poll(0)); err != nil {
+			t.Fatal(err)
+		}
+		ev, ok, err := r.TryRecv()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if ok && ev.Kind == pgm.EventMessage {
+			return ev
+		}
+	}
+	t.Fatal("no message")
+	return pgm.Event{}
+}
+
+// TestRouterAlert looks at the packets of a session on the wire: SPMs, NCFs and
+// RDATA bear IP Router Alert, and nothing else does (RFC 3208 §4). All fit the
+// interface.
+func TestRouterAlert(t *testing.T) {
+	for _, n := range rawNetworks(t) {
+		for _, mode := range rawModes {
+			testRouterAlert(t, rawConfig(n, mode))
+		}
+	}
+}
+
+func testRouterAlert(t *testing.T, cfg Config) {
+	v6 := cfg.Addr.Is6()
+	tap := openTap(t, cfg)
+	rng := rand.New(rand.NewPCG(7, 7))
+	s := newTestSource(t, cfg, pgm.SourceConfig{})
+	cfg.Drop = func([]byte) bool { return rng.IntN(10) == 0 }
+	r := newTestReceiver(t, cfg, pgm.ReceiverConfig{Join: true, MulticastNAK: true})
+	msg := random(20_000)
+	for range 20 {
+		if err := s.Send(msg); err != nil {
+			t.Fatal(err)
+		}
+		if ev := pump(t, s, r, pgm.EventMessage); !bytes.Equal(ev.Data, msg) {
+			t.Fatal("another message than was sent")
+		}
+	}
+	types := map[wire.Type]int{}
+	largest := map[wire.Type]int{}
+	for {
+		packet, alert, ok := tap.next()
+		if !ok {
+			break
+		}
+		h, err := wire.ParseHeader(packet)
+		if err != nil {
+			t.Fatal(err)
+		}
+		types[h.Type]++
+		size := len(packet) + 20 + len(alert)
+		if v6 {
+			size = len(packet) + 40 + len(alert)
+		}
+		largest[h.Type] = max(largest[h.Type], size)
+		var want []byte
+		switch h.Type {
+		case wire.TypeSPM, wire.TypeNCF, wire.TypeRDATA:
+			want = []byte{0x94, 4, 0, 0}
+			if v6 {
+				want = []byte{protocolPGM, 0, 5, 2, 0xff, 0xdf, 1, 0}
+			}
+		}
+		if !bytes.Equal(alert, want) {
+			t.Fatalf("%v with options % x, want % x", h.Type, alert, want)
+		}
+	}
+	for _, typ := range []wire.Type{wire.TypeSPM, wire.TypeNCF, wire.TypeRDATA, wire.TypeODATA, wire.TypeNAK} {
+		if types[typ] == 0 {
+			t.Errorf("no %v of %v", typ, types)
+		}
+	}
+	if mtu := cfg.Interface.MTU; largest[wire.TypeRDATA] != mtu || largest[wire.TypeODATA] > mtu {
+		t.Errorf("largest packets: %v, want RDATA of %d", largest, mtu)
+	}
+	r.Close()
+	s.Close(0)
+}
+
+// A tap reads what is sent to a group, and the IP options.
+type tap struct {
+	t  *testing.T
+	fd int
+	v6 bool
+}
+
+func openTap(t *testing.T, cfg Config) *tap {
+	t.Helper()
+	fd, err := openGroup(&sockets{iface: cfg.Interface, raw: true, readBuffer: 8 << 20}, cfg.Send)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { unix.Close(fd) })
+	v6 := cfg.Send.Is6()
+	if v6 {
+		if err := unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_RECVHOPOPTS, 1); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return &tap{t, fd, v6}
+}
+
+func (p *tap) next() (packet, options []byte, ok bool) {
+	b, control := make([]byte, 65536), make([]byte, 256)
+	n, oob, _, _, err := unix.Recvmsg(p.fd, b, control, 0)
+	if err == unix.EAGAIN {
+		return nil, nil, false
+	}
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	if !p.v6 {
+		packet, ok = stripIPv4(b[:n])
+		if !ok {
+			p.t.Fatalf("% x", b[:n])
+		}
+		return packet, b[20 : n-len(packet)], true
+	}
+	messages, err := unix.ParseSocketControlMessage(control[:oob])
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	for _, m := range messages {
+		if m.Header.Level == unix.IPPROTO_IPV6 && m.Header.Type == unix.IPV6_HOPOPTS {
+			options = slices.Clone(m.Data)
+		}
+	}
+	return b[:n], options, true
+}
+
+// TestRawPrivilege gives up CAP_NET_RAW. Sessions that are open go on, with Router
+// Alert; others say what to do.
+func TestRawPrivilege(t *testing.T) {
+	networks := rawNetworks(t)
+	var sources []*Source
+	var receivers []*Receiver
+	for _, n := range networks {
+		receivers = append(receivers, newTestReceiver(t, rawConfig(n, Auto), pgm.ReceiverConfig{}))
+		sources = append(sources, newTestSource(t, rawConfig(n, Auto), pgm.SourceConfig{}))
+	}
+	head := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	var data [2]unix.CapUserData
+	if err := unix.Capget(&head, &data[0]); err != nil {
+		t.Fatal(err)
+	}
+	data[0].Effective &^= 1 << unix.CAP_NET_RAW
+	if err := unix.Capset(&head, &data[0]); err != nil { // of this thread, which ends with the test
+		t.Fatal(err)
+	}
+	for i, n := range networks {
+		before := sources[i].Stats().IO
+		if err := sources[i].Poll(20 * time.Millisecond); err != nil { // SPMs
+			t.Fatal(err)
+		}
+		if err := sources[i].Send([]byte("hello")); err != nil {
+			t.Fatal(err)
+		}
+		if ev := pump(t, sources[i], receivers[i], pgm.EventMessage); string(ev.Data) != "hello" {
+			t.Errorf("message %q", ev.Data)
+		}
+		if st := sources[i].Stats(); st.IO.SendErrors != 0 || st.IO.Sent < before.Sent+2 {
+			t.Errorf("%+v after %+v", st.IO, before)
+		}
+		_, errSource := NewSource(rawConfig(n, Auto), pgm.SourceConfig{})
+		_, errReceiver := NewReceiver(rawConfig(n, Auto), pgm.ReceiverConfig{})
+		for _, err := range []error{errSource, errReceiver} {
+			if !errors.Is(err, os.ErrPermission) || !strings.Contains(err.Error(), "setcap cap_net_raw+ep") {
+				t.Errorf("without the privilege: %v", err)
+			}
+		}
+	}
+}
+
+// TestRawStamps asks for time stamps of raw packets, out and in.
+func TestRawStamps(t *testing.T) {
+	networks := rawNetworks(t)
+	for _, n := range networks {
+		for _, mode := range rawModes {
+			cfg := rawConfig(n, mode)
+			cfg.Stamps = true
+			s := newTestSource(t, cfg, pgm.SourceConfig{FirstSQN: 0xffffffff - 100})
+			if st := s.net.(*native).out.stamper; st == nil || st.counts != countsWrites(t) {
+				t.Fatalf("%v: stamper %+v", mode, st)
+			}
+			testStamps(t, s, false)
+
+			r := newTestReceiver(t, cfg, pgm.ReceiverConfig{})
+			s = newTestSource(t, cfg, pgm.SourceConfig{})
+			for range 5 {
+				before := time.Now()
+				if err := s.Send([]byte("hello")); err != nil {
+					t.Fatal(err)
+				}
+				ev := pump(t, s, r, pgm.EventMessage)
+				if at := time.Unix(0, ev.Arrived); at.Before(before.Round(0)) || at.After(time.Now()) {
+					t.Errorf("%v: arrived %v, sent after %v", mode, at, before)
+				}
+			}
+			r.Close()
+			s.Close(0)
+		}
+	}
+}
+
+// TestRawFull sends more than a small socket buffer takes, to a network that is
+// slower: the kernel then says ENOBUFS to raw sockets, and nothing may be lost for
+// that.
+func TestRawFull(t *testing.T) {
+	for _, n := range rawNetworks(t) {
+		for _, mode := range rawModes {
+			w := &sockets{iface: n.Interface, local: netip.AddrPortFrom(n.Addr, 0), raw: true, hops: 1, writeBuffer: 4096, peer: n.Send}
+			c := openTest(t, w, mode).(*native)
+			c.out.sendmmsg = func(fd int, hs []unix.Mmsghdr) (int, syscall.Errno) { return 0, unix.ENOBUFS }
+			c.out.sendmsg = func(fd int, h *unix.Msghdr) syscall.Errno { return unix.ENOBUFS }
+			run := newRun(n.Send, 100, random(1000))
+			if n, err := c.send(&run); n != 0 || err != errFull {
+				t.Errorf("%v: send = %d, %v, want it full", mode, n, err)
+			}
+			if c.stats().Full != 1 {
+				t.Errorf("%v: %+v", mode, c.stats())
+			}
+		}
+	}
+}
+
+// TestRawMalformed gives a reader datagrams that no kernel would: they are
+// counted, and nothing is left of them.
+func TestRawMalformed(t *testing.T) {
+	r := &reader{header: true}
+	for _, tt := range []struct {
+		in   []byte
+		want string
+	}{{ip4(4, "payload"), "payload"}, {ip4(0, ""), ""}, {nil, ""}, {[]byte{0x4f, 1}, ""}, {ip4(0, "payload")[:22], ""}} {
+		d := datagram{data: tt.in, segment: len(tt.in)}
+		r.unwrap(&d)
+		if string(d.data) != tt.want || d.segment != len(tt.want) {
+			t.Errorf("unwrap(%x) = %q, segments of %d", tt.in, d.data, d.segment)
+		}
+	}
+	if r.malformed != 3 {
+		t.Errorf("%d counted, want 3", r.malformed)
+	}
+}
