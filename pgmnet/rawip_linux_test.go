@@ -2,6 +2,7 @@ package pgmnet
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"math/rand/v2"
 	"net/netip"
@@ -446,4 +447,71 @@ func TestRawMalformed(t *testing.T) {
 	if r.malformed != 3 {
 		t.Errorf("%d counted, want 3", r.malformed)
 	}
+}
+
+// TestForgedICMP has somebody tell a source, in an ICMP message for each of its
+// sockets, that there is no such protocol or port, or that its packets are too
+// large. It goes on.
+func TestForgedICMP(t *testing.T) {
+	networks := rawNetworks(t)
+	for _, raw := range []bool{true, false} {
+		n := networks[0]
+		cfg := rawConfig(n, Auto)
+		cfg.Native, cfg.Port = raw, 7000
+		r := newTestReceiver(t, cfg, pgm.ReceiverConfig{})
+		s := newTestSource(t, cfg, pgm.SourceConfig{})
+		icmp, err := unix.Socket(unix.AF_INET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.IPPROTO_ICMP)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer unix.Close(icmp)
+		var port uint16
+		name, err := unix.Getsockname(s.net.(*native).out.fd)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !raw {
+			port = uint16(name.(*unix.SockaddrInet4).Port)
+		}
+		for _, code := range []byte{2, 3, 4, 5} { // protocol, port, too large, source route
+			quoted := ip4(0, "12345678")
+			if !raw {
+				quoted[9] = unix.IPPROTO_UDP
+				binary.BigEndian.PutUint16(quoted[20:], port)
+				binary.BigEndian.PutUint16(quoted[22:], cfg.Port)
+			}
+			copy(quoted[12:], n.Addr.AsSlice())
+			copy(quoted[16:], n.Send.AsSlice())
+			msg := append([]byte{3, code, 0, 0, 0, 0, 5, 0}, quoted...)
+			binary.BigEndian.PutUint16(msg[2:], ^onesSum(msg))
+			if err := unix.Sendto(icmp, msg, 0, &unix.SockaddrInet4{Addr: n.Addr.As4()}); err != nil {
+				t.Fatal(err)
+			}
+			if err := s.Send([]byte{code}); err != nil {
+				t.Fatalf("raw %v: Send after ICMP of code %d: %v", raw, code, err)
+			}
+			if ev := pump(t, s, r, pgm.EventMessage); ev.Data[0] != code {
+				t.Fatalf("message %v", ev.Data)
+			}
+			if err := s.Poll(10 * time.Millisecond); err != nil { // SPMs
+				t.Fatalf("raw %v: Poll after ICMP of code %d: %v", raw, code, err)
+			}
+			for _, fd := range s.FDs(nil) {
+				if hears(t, int(fd.FD)) {
+					t.Errorf("raw %v: a socket is in error after ICMP of code %d", raw, code)
+				}
+			}
+		}
+	}
+}
+
+func onesSum(b []byte) uint16 {
+	var s uint32
+	for ; len(b) > 1; b = b[2:] {
+		s += uint32(b[0])<<8 | uint32(b[1])
+	}
+	for s > 0xffff {
+		s = s>>16 + s&0xffff
+	}
+	return uint16(s)
 }

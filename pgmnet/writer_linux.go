@@ -67,6 +67,11 @@ func (w *writer) send(tx *pgm.Transmit) (int, error) {
 		w.head.Name, w.head.Namelen = w.name.pointer(), w.name.len
 	}
 	n, errno := w.write(tx, w.stamper != nil && tx.Original && w.stamper.ready())
+	if errno != 0 && errno != unix.EAGAIN && !mayPass(errno) {
+		// An ICMP message, which anybody can forge, makes the next call fail, and
+		// no other.
+		n, errno = w.write(tx, w.stamper != nil && tx.Original && w.stamper.ready())
+	}
 	w.sent += uint64(n)
 	switch {
 	case n > 0 || errno == 0:

@@ -77,7 +77,8 @@ func TestWriterErrors(t *testing.T) {
 		{"filtered", GSO, []syscall.Errno{unix.EPERM}, 0, false, true, true},
 		{"no buffers", Single, []syscall.Errno{unix.ENOBUFS}, 0, false, true, true},
 		{"no route", GSO, []syscall.Errno{unix.ENETUNREACH}, 0, false, true, true},
-		{"closed", GSO, []syscall.Errno{unix.EBADF}, 0, false, false, true},
+		{"ICMP said so", GSO, []syscall.Errno{unix.ENOPROTOOPT}, 3, false, false, false},
+		{"closed", GSO, []syscall.Errno{unix.EBADF, unix.EBADF}, 0, false, false, true},
 	} {
 		w, _ := newTestWriter(tt.mode)
 		calls := 0
