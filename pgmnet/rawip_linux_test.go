@@ -381,6 +381,7 @@ func TestRawPrivilege(t *testing.T) {
 // TestRawStamps asks for time stamps of raw packets, out and in.
 func TestRawStamps(t *testing.T) {
 	networks := rawNetworks(t)
+	keepStamping(t)
 	for _, n := range networks {
 		for _, mode := range rawModes {
 			cfg := rawConfig(n, mode)

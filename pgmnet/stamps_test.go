@@ -140,6 +140,7 @@ func TestSourceStamps(t *testing.T) {
 // TestReceiverStamps receives messages of one and several packets, of which some
 // are lost and repaired, and checks when they came.
 func TestReceiverStamps(t *testing.T) {
+	keepStamping(t)
 	for _, mode := range modes() {
 		for _, percent := range []int{0, 10} {
 			t.Run(fmt.Sprintf("%v/loss=%d", mode, percent), func(t *testing.T) {
@@ -201,6 +202,29 @@ func TestReceiverStamps(t *testing.T) {
 			})
 		}
 	}
+}
+
+// keepStamping returns when the system stamps what arrives, which it goes on doing
+// until the test is over. It begins a moment after the first socket asked for it.
+func keepStamping(t *testing.T) {
+	t.Helper()
+	cfg := testConfig(t, modes()[0])
+	if cfg.IO == Portable {
+		return
+	}
+	cfg.Stamps = true
+	r := newTestReceiver(t, cfg, pgm.ReceiverConfig{})
+	cfg.Stamps = false
+	s := newTestSource(t, cfg, pgm.SourceConfig{})
+	for end := time.Now().Add(2 * time.Second); time.Now().Before(end); time.Sleep(time.Millisecond) {
+		if err := s.Send(nil); err != nil {
+			t.Fatal(err)
+		}
+		if pump(t, s, r, pgm.EventMessage).Arrived != 0 {
+			return
+		}
+	}
+	t.Fatal("no time stamps")
 }
 
 // BenchmarkStamps shows what stamps take of a source's throughput.
