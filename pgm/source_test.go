@@ -44,6 +44,14 @@ func (s *sourceScript) take() (log []string) {
 		}
 		run := bytes.Join(tx.Data, nil)
 		for i := 0; i < len(run); i += tx.Segment {
+			switch h, err := wire.ParseHeader(run[i:]); {
+			case err != nil:
+				s.t.Error(err)
+			// "SPMs, NCFs, and RDATA MUST be transmitted with the IP Router Alert
+			// Option." RFC 3208 §4
+			case tx.RouterAlert != (h.Type == wire.TypeSPM || h.Type == wire.TypeNCF || h.Type == wire.TypeRDATA):
+				s.t.Errorf("%v with RouterAlert %v", h.Type, tx.RouterAlert)
+			}
 			log = append(log, describe(run[i:min(i+tx.Segment, len(run))]))
 		}
 		s.Sent(s.now, tx.Packets)
