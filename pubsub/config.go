@@ -42,8 +42,8 @@ type Mark struct {
 
 // PublisherConfig configures a Publisher. A zero field means its default.
 type PublisherConfig struct {
-	// Endpoint, if not empty, sets Net.Network, Net.Port and Source.Port, as a
-	// ZeroMQ endpoint: "epgm://IFACE;GROUP:PORT".
+	// Endpoint, if not empty, sets Net.Network, Net.Port, Net.Native and
+	// Source.Port, as a ZeroMQ endpoint: "epgm://IFACE;GROUP:PORT", or with pgm.
 	Endpoint string
 
 	Net    pgmnet.Config
@@ -75,7 +75,8 @@ type PublisherConfig struct {
 
 // SubscriberConfig configures a Subscriber. A zero field means its default.
 type SubscriberConfig struct {
-	// Endpoint, if not empty, sets Net.Network, Net.Port and Receiver.Port.
+	// Endpoint, if not empty, sets Net.Network, Net.Port, Net.Native and
+	// Receiver.Port.
 	Endpoint string
 
 	// Receiver.NAKNudge has a default of 2 ms here; negative means never.
@@ -106,11 +107,12 @@ func def[T comparable](v *T, d T) {
 
 func (c *PublisherConfig) fill() error {
 	if c.Endpoint != "" {
-		n, port, err := ParseEndpoint(c.Endpoint)
+		e, err := ParseEndpoint(c.Endpoint)
 		if err != nil {
 			return err
 		}
-		c.Net.Network, c.Net.Port, c.Source.Port = n, port, port
+		e.set(&c.Net)
+		c.Source.Port = e.Port
 	}
 	if c.Source.MaxTPDU == 0 {
 		if err := c.fillTPDU(); err != nil {
@@ -158,20 +160,18 @@ func (c *PublisherConfig) fillTPDU() error {
 	if m := c.Net.Interface.MTU; m > 0 {
 		mtu = min(mtu, m)
 	}
-	c.Source.MaxTPDU = mtu - 28
-	if c.Net.Send.Is6() {
-		c.Source.MaxTPDU = mtu - 48
-	}
+	c.Source.MaxTPDU = mtu - pgmnet.Overhead(c.Net.Native, c.Net.Send.Is6())
 	return nil
 }
 
 func (c *SubscriberConfig) fill() error {
 	if c.Endpoint != "" {
-		n, port, err := ParseEndpoint(c.Endpoint)
+		e, err := ParseEndpoint(c.Endpoint)
 		if err != nil {
 			return err
 		}
-		c.Net.Network, c.Net.Port, c.Receiver.Port = n, port, port
+		e.set(&c.Net)
+		c.Receiver.Port = e.Port
 	}
 	def(&c.MaxMessage, 32<<20)
 	def(&c.QueueBytes, 16<<20)

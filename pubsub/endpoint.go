@@ -8,35 +8,48 @@ import (
 	"github.com/gopgm/gopgm/pgmnet"
 )
 
-// ParseEndpoint makes a network and a port of a ZeroMQ endpoint,
+// An Endpoint is where messages go and come from, as ZeroMQ writes it.
+type Endpoint struct {
+	pgmnet.Network
+	Port   uint16 // the data-destination port, and that of UDP
+	Native bool   // in IP itself, not in UDP
+}
+
+// ParseEndpoint makes an Endpoint of one of ZeroMQ,
 //
 //	epgm://IFACE;GROUP,GROUP,...;SENDGROUP:PORT
+//	pgm://IFACE;GROUP,GROUP,...;SENDGROUP:PORT
 //
 // of which all before the last colon is as pgmnet.ParseNetwork takes it, and
-// PORT, 1 to 65535, is the UDP port and the data-destination port. An error says
-// what to change, in one line.
-func ParseEndpoint(s string) (pgmnet.Network, uint16, error) {
-	bad := func(format string, args ...any) error {
-		return fmt.Errorf("pubsub: endpoint %q: "+format, append([]any{s}, args...)...)
+// PORT, 1 to 65535, is the data-destination port. With epgm it is the UDP port as
+// well; pgm is native PGM/IP, see pgmnet.Config. An error says what to change, in
+// one line.
+func ParseEndpoint(s string) (e Endpoint, err error) {
+	bad := func(format string, args ...any) (Endpoint, error) {
+		return Endpoint{}, fmt.Errorf("pubsub: endpoint %q: "+format, append([]any{s}, args...)...)
 	}
-	rest, ok := strings.CutPrefix(s, "epgm://")
-	if !ok {
-		if strings.HasPrefix(s, "pgm://") {
-			return pgmnet.Network{}, 0, bad("raw IP is not supported: want epgm://IFACE;GROUP:PORT")
-		}
-		return pgmnet.Network{}, 0, bad("want epgm://IFACE;GROUP:PORT")
+	scheme, rest, _ := strings.Cut(s, "://")
+	switch scheme {
+	case "epgm":
+	case "pgm":
+		e.Native = true
+	default:
+		return bad("want epgm://IFACE;GROUP:PORT, or pgm:// for native PGM/IP")
 	}
 	i := strings.LastIndexByte(rest, ':')
 	if i < 0 || strings.HasSuffix(rest, "]") {
-		return pgmnet.Network{}, 0, bad("no port: want epgm://IFACE;GROUP:PORT")
+		return bad("no port: want %s://IFACE;GROUP:PORT", scheme)
 	}
 	port, err := strconv.ParseUint(rest[i+1:], 10, 16)
 	if err != nil || port == 0 {
-		return pgmnet.Network{}, 0, bad("port %q is not a number from 1 to 65535", rest[i+1:])
+		return bad("port %q is not a number from 1 to 65535", rest[i+1:])
 	}
-	n, err := pgmnet.ParseNetwork(rest[:i])
-	if err != nil {
-		return pgmnet.Network{}, 0, bad("%w", err)
+	e.Port = uint16(port)
+	if e.Network, err = pgmnet.ParseNetwork(rest[:i]); err != nil {
+		return bad("%w", err)
 	}
-	return n, uint16(port), nil
+	return e, nil
 }
+
+// set makes a configuration of the sockets that of e.
+func (e *Endpoint) set(c *pgmnet.Config) { c.Network, c.Port, c.Native = e.Network, e.Port, e.Native }

@@ -119,7 +119,7 @@ func (o *options) receiver() pgm.ReceiverConfig {
 		}
 	}
 	if o.TPDU > 0 {
-		c.MaxTPDU = o.TPDU - o.Overhead()
+		c.MaxTPDU = o.TPDU - o.LeastOverhead()
 	}
 	return c
 }

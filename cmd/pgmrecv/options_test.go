@@ -71,6 +71,10 @@ func TestReceiverConfig(t *testing.T) {
 	if c.Port != 7501 || c.BufferBytes != 256<<20 || c.MaxTPDU != 1372 || c.MaxMessage != 128<<20 || c.Join {
 		t.Errorf("configuration is %+v", c)
 	}
+	// Data need not bear Router Alert.
+	if o, _, err := parse([]string{"--native", "--tpdu", "1400"}, nil); err != nil || o.receiver().MaxTPDU != 1380 {
+		t.Errorf("with --native: %v, %+v", err, o.receiver())
+	}
 	now := time.Now()
 	if got := o.deadline(now).Sub(now); got != 5*time.Second {
 		t.Errorf("deadline in %v, want 5s", got)

@@ -63,7 +63,7 @@ func receive(o *options, stdout, stderr io.Writer) (err error) {
 		return err
 	}
 	defer r.src.Close()
-	r.log.Info("receiving", "network", o.Config.Network.String(), "port", o.Config.Port, "service", o.Service)
+	r.log.Info("receiving", o.About()...)
 	if !o.Quiet && !o.JSON && (o.output != "" || !cli.IsTerminal(stdout)) {
 		r.bar = cli.NewProgress(stderr)
 	}

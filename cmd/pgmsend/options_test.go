@@ -34,7 +34,11 @@ func TestUsage(t *testing.T) {
 		{[]string{"-n", "epgm://127.0.0.1;239.192.0.1:5555", "-p", "5556", "hello"}, 2, "pgmsend: --port and the port of epgm://127.0.0.1;239.192.0.1:5555 contradict each other" + hint},
 		{[]string{"-n", "epgm://127.0.0.1;239.192.0.1:5555", "--zmq=false"}, 2, "pgmsend: --zmq=false and epgm://127.0.0.1;239.192.0.1:5555 contradict each other" + hint},
 		{[]string{"-n", "epgm://127.0.0.1;239.192.0.1", "hello"}, 2, `pgmsend: endpoint "epgm://127.0.0.1;239.192.0.1": no port: want epgm://IFACE;GROUP:PORT` + hint},
-		{[]string{"-n", "tcp://127.0.0.1:5555", "hello"}, 2, `pgmsend: endpoint "tcp://127.0.0.1:5555": want epgm://IFACE;GROUP:PORT` + hint},
+		{[]string{"-n", "pgm://127.0.0.1;239.192.0.1", "hello"}, 2, `pgmsend: endpoint "pgm://127.0.0.1;239.192.0.1": no port: want pgm://IFACE;GROUP:PORT` + hint},
+		{[]string{"-n", "pgm://127.0.0.1;239.192.0.1:5555", "--native=false"}, 2, "pgmsend: --native=false and pgm://127.0.0.1;239.192.0.1:5555 contradict each other: pgm:// is native, epgm:// is in UDP" + hint},
+		{[]string{"-n", "epgm://127.0.0.1;239.192.0.1:5555", "--native"}, 2, "pgmsend: --native=true and epgm://127.0.0.1;239.192.0.1:5555 contradict each other: pgm:// is native, epgm:// is in UDP" + hint},
+		{[]string{"--native", "-p", "5555", "hello"}, 2, "pgmsend: --native and --port contradict each other: that is a port of UDP, --service is that of PGM" + hint},
+		{[]string{"-n", "tcp://127.0.0.1:5555", "hello"}, 2, `pgmsend: endpoint "tcp://127.0.0.1:5555": want epgm://IFACE;GROUP:PORT, or pgm:// for native PGM/IP` + hint},
 		{[]string{"-n", "nosuch0;239.192.0.1", "hello"}, 2, `pgmsend: network "nosuch0;239.192.0.1": no interface is named nosuch0: there are `},
 		{[]string{"-n", "192.0.2.99;239.192.0.1", "hello"}, 2, `no interface has the address 192.0.2.99`},
 		{[]string{"-n", ";10.0.0.1", "hello"}, 2, `pgmsend: network ";10.0.0.1": 10.0.0.1 is not a multicast group`},
@@ -98,19 +102,27 @@ func TestSourceConfig(t *testing.T) {
 
 func TestEndpoint(t *testing.T) {
 	for _, tt := range []struct {
-		args []string
-		zmq  bool
-		port uint16
+		args     []string
+		zmq      bool
+		port     uint16
+		native   bool
+		overhead int
 	}{
-		{[]string{"-n", "epgm://127.0.0.1;239.192.0.1:5555"}, true, 5555},
-		{[]string{"--zmq", "-p", "5556"}, true, 5556},
-		{[]string{"-z"}, true, 3055},
+		{[]string{"-n", "epgm://127.0.0.1;239.192.0.1:5555"}, true, 5555, false, 28},
+		{[]string{"-n", "pgm://127.0.0.1;239.192.0.1:5555"}, true, 5555, true, 24},
+		{[]string{"--zmq", "-p", "5556"}, true, 5556, false, 28},
+		{[]string{"-z"}, true, 3055, false, 28},
+		{[]string{"-z", "--native", "-s", "5556"}, true, 5556, true, 24},
+		{[]string{"--native", "-s", "5556"}, false, 5556, true, 24},
 	} {
 		o, _, err := parse(tt.args, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if c := o.source(); o.ZMQ != tt.zmq || o.Config.Port != tt.port || c.Port != tt.port || o.Config.Network.Send.String() != "239.192.0.1" {
+		if c := o.source(); o.Config.Native != tt.native || c.Overhead != tt.overhead || c.MaxTPDU != 1500-tt.overhead {
+			t.Errorf("%q: native %v, %d bytes and %d of overhead", tt.args, o.Config.Native, c.MaxTPDU, c.Overhead)
+		}
+		if c := o.source(); o.ZMQ != tt.zmq || !tt.native && o.Config.Port != tt.port || c.Port != tt.port || o.Config.Network.Send.String() != "239.192.0.1" {
 			t.Errorf("%q: zmq %v, port %d, service %d, network %v", tt.args, o.ZMQ, o.Config.Port, c.Port, o.Config.Network)
 		}
 	}

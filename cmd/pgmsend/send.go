@@ -66,7 +66,7 @@ func send(o *options, stdin io.Reader, stdout, stderr io.Writer) error {
 	if s.src, err = newSource(o); err != nil {
 		return err
 	}
-	about := []any{"network", o.Config.Network.String(), "port", o.Config.Port, "service", o.Service}
+	about := o.About()
 	if src, ok := s.src.(*pgmnet.Source); ok {
 		about = append(about, "session", src.TSI().String())
 	}

@@ -46,10 +46,11 @@ func NewFlags(name, usage string) *Flags {
 	f.SetOutput(io.Discard) // errors are printed once, by Report
 	f.Usage = func() {}
 	f.SortFlags = false
-	f.StringVarP(&f.network, "network", "n", "", "interface, by name or address or empty, and groups,\nor an endpoint of ZeroMQ, epgm://IFACE;GROUP:PORT;\nwithout -n nothing leaves this machine: `IFACE;GROUP[,GROUP]`")
+	f.StringVarP(&f.network, "network", "n", "", "interface, by name or address or empty, and groups,\nor an endpoint of ZeroMQ, [e]pgm://IFACE;GROUP:PORT;\nwithout -n nothing leaves this machine: `IFACE;GROUP[,GROUP]`")
 	f.Service, f.Config.Port = 7500, pgmnet.DefaultPort
 	f.VarP((*port)(&f.Service), "service", "s", "data-destination port")
 	f.VarP((*port)(&f.Config.Port), "port", "p", "UDP encapsulation port; with --zmq the service too")
+	f.BoolVar(&f.Config.Native, "native", false, "send in IP itself, protocol 113, not in UDP; needs root or\nCAP_NET_RAW")
 	f.BoolVarP(&f.ZMQ, "zmq", "z", false, "publish or subscribe, also to PUB and SUB sockets of ZeroMQ")
 	f.BoolVarP(&f.Config.Loop, "loop", "l", false, "also reach receivers on this machine")
 	f.BoolVarP(&f.list, "list", "i", false, "list the network interfaces and exit")
@@ -96,7 +97,9 @@ func (f *Flags) check() (err error) {
 		return Usagef("--window is %v: want %v to %v", f.Window, Size(minWindow), Size(maxWindow))
 	case f.Changed("network") && strings.Contains(f.network, "://"):
 		return f.endpoint()
-	case f.ZMQ && f.Changed("service"):
+	case f.Config.Native && f.Changed("port"):
+		return Usagef("--native and --port contradict each other: that is a port of UDP, --service is that of PGM")
+	case f.ZMQ && f.Changed("service") && !f.Config.Native:
 		return Usagef("--service and --zmq contradict each other: ZeroMQ has one port, --port")
 	case f.Changed("network"):
 		f.Config.Network, err = pgmnet.ParseNetwork(f.network)
@@ -110,14 +113,15 @@ func (f *Flags) check() (err error) {
 	if err != nil {
 		return &UsageError{err}
 	}
-	if f.ZMQ {
+	if f.ZMQ && !f.Config.Native {
 		f.Service = f.Config.Port
 	}
 	return nil
 }
 
-// endpoint takes the network and both ports from an endpoint of ZeroMQ.
-func (f *Flags) endpoint() (err error) {
+// endpoint takes the network and both ports from an endpoint of ZeroMQ, and
+// whether to use UDP.
+func (f *Flags) endpoint() error {
 	for _, flag := range []string{"port", "service"} {
 		if f.Changed(flag) {
 			return Usagef("--%s and the port of %s contradict each other", flag, f.network)
@@ -127,10 +131,15 @@ func (f *Flags) endpoint() (err error) {
 		return Usagef("--zmq=false and %s contradict each other", f.network)
 	}
 	f.ZMQ = true
-	if f.Config.Network, f.Config.Port, err = pubsub.ParseEndpoint(f.network); err != nil {
+	e, err := pubsub.ParseEndpoint(f.network)
+	if err != nil {
 		return &UsageError{err}
 	}
-	f.Service = f.Config.Port
+	if f.Changed("native") && f.Config.Native != e.Native {
+		return Usagef("--native=%v and %s contradict each other: pgm:// is native, epgm:// is in UDP", f.Config.Native, f.network)
+	}
+	f.Config.Network, f.Config.Port, f.Config.Native = e.Network, e.Port, e.Native
+	f.Service = e.Port
 	return nil
 }
 
@@ -144,12 +153,27 @@ func (f *Flags) NeedZMQ(flags ...string) error {
 	return nil
 }
 
-// Overhead returns how many bytes IP and UDP add to a packet.
-func (f *Flags) Overhead() int {
-	if f.Config.Addr.Is6() {
-		return 48
+// Overhead returns how many bytes IP and UDP add to a packet at most.
+func (f *Flags) Overhead() int { return pgmnet.Overhead(f.Config.Native, f.Config.Addr.Is6()) }
+
+// LeastOverhead returns how many they add at least.
+func (f *Flags) LeastOverhead() int {
+	switch {
+	case !f.Config.Native:
+		return f.Overhead()
+	case f.Config.Addr.Is6():
+		return 40
 	}
-	return 28
+	return 20
+}
+
+// About returns for a log what the network is.
+func (f *Flags) About() []any {
+	about := []any{"network", f.Config.Network.String(), "service", f.Service}
+	if f.Config.Native {
+		return append(about, "native", true)
+	}
+	return append(about, "port", f.Config.Port)
 }
 
 // SetLogger logs to w what the flags ask for.
