@@ -14,10 +14,12 @@ import (
 	"time"
 
 	"github.com/gopgm/gopgm/internal/lab"
-	"github.com/gopgm/gopgm/pgmnet"
 )
 
-var fileSize = flag.Int64("e2e.size", 256<<20, "size in bytes of the large file")
+var (
+	fileSize = flag.Int64("e2e.size", 256<<20, "size in bytes of the large file")
+	filesAll = flag.Bool("e2e.files-all", false, "send as much in IPv6 and in native PGM/IP as in UDP over IPv4")
+)
 
 const (
 	fileLimit = 2 * time.Minute // for one run
@@ -31,18 +33,34 @@ const (
 // losses are the percentages of what the three receivers lose.
 var losses = []float64{0, 2, 10}
 
+// fewer is by how much the large file is smaller unless -e2e.files-all is given, in
+// IPv6 and in native PGM/IP.
+const fewer = 8
+
 // TestFiles sends a large file and a directory of small ones with the tools, as
-// they come, to three receivers.
+// they come, to three receivers: in UDP and in native PGM/IP, over IPv4 and IPv6.
 func TestFiles(t *testing.T) {
 	l := lab.Require(t, 1+len(losses))
 	tools := buildTools(t)
-	send := filepath.Join(t.TempDir(), "send")
-	digests := makeFiles(t, send)
+	for i := range carriages {
+		way := &carriages[i]
+		t.Run(way.name, func(t *testing.T) {
+			send := filepath.Join(t.TempDir(), "send")
+			if i == 0 || *filesAll {
+				compare(t, l, tools, send, makeFiles(t, send, *fileSize), way)
+			} else {
+				transfer(t, l, tools, send, makeFiles(t, send, *fileSize/fewer), way, losses)
+			}
+		})
+	}
+}
 
+// compare transfers files with and without loss, and compares the times.
+func compare(t *testing.T, l *lab.Lab, tools, send string, digests map[string][32]byte, way *carriage) {
 	var ratios []float64
 	for range attempts {
-		whole := transfer(t, l, tools, send, digests, make([]float64, len(losses)))
-		lossy := transfer(t, l, tools, send, digests, losses)
+		whole := transfer(t, l, tools, send, digests, way, make([]float64, len(losses)))
+		lossy := transfer(t, l, tools, send, digests, way, losses)
 		ratio := lossy.Seconds() / whole.Seconds()
 		ratios = append(ratios, ratio)
 		t.Logf("%.2f s without loss, %.2f s with: ratio %.2f", whole.Seconds(), lossy.Seconds(), ratio)
@@ -55,7 +73,7 @@ func TestFiles(t *testing.T) {
 
 // transfer sends the files in a directory to receivers that lose percentages of
 // what comes in, checks what arrives and returns how long it took.
-func transfer(t *testing.T, l *lab.Lab, tools, send string, digests map[string][32]byte, percent []float64) time.Duration {
+func transfer(t *testing.T, l *lab.Lab, tools, send string, digests map[string][32]byte, way *carriage, percent []float64) time.Duration {
 	t.Helper()
 	var receivers []*tool
 	var dirs []string
@@ -65,10 +83,10 @@ func transfer(t *testing.T, l *lab.Lab, tools, send string, digests map[string][
 		dir := t.TempDir()
 		dirs = append(dirs, dir)
 		receivers = append(receivers, startTool(t, h, fileLimit, filepath.Join(tools, "pgmrecv"),
-			"--output", dir, "--count", fmt.Sprint(len(digests))))
+			append(way.flags(), "--output", dir, "--count", fmt.Sprint(len(digests)))...))
 	}
-	waitListening(t, l, len(percent), pgmnet.DefaultPort)
-	source := startTool(t, l.Hosts[0], fileLimit, filepath.Join(tools, "pgmsend"), "--file", send)
+	waitListening(t, l, len(percent), way.port())
+	source := startTool(t, l.Hosts[0], fileLimit, filepath.Join(tools, "pgmsend"), append(way.flags(), "--file", send)...)
 
 	var last time.Time
 	for i, r := range receivers {
@@ -94,7 +112,7 @@ func transfer(t *testing.T, l *lab.Lab, tools, send string, digests map[string][
 
 // makeFiles fills a directory: a large file of noise, the module's own files,
 // and market data where there are some. It returns their digests by name.
-func makeFiles(t *testing.T, dir string) map[string][32]byte {
+func makeFiles(t *testing.T, dir string, size int64) map[string][32]byte {
 	t.Helper()
 	if err := os.Mkdir(dir, 0o755); err != nil {
 		t.Fatal(err)
@@ -103,7 +121,7 @@ func makeFiles(t *testing.T, dir string) map[string][32]byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := io.CopyN(large, rand.NewChaCha8([32]byte{1}), *fileSize); err != nil {
+	if _, err := io.CopyN(large, rand.NewChaCha8([32]byte{1}), size); err != nil {
 		t.Fatal(err)
 	}
 	if err := large.Close(); err != nil {

@@ -19,7 +19,36 @@ const (
 	network6 = lab.Interface + ";ff15::77"
 )
 
-var families = []struct{ name, network string }{{"IPv4", network4}, {"IPv6", network6}}
+// A carriage is a way for packets to travel.
+type carriage struct {
+	name    string
+	network string
+	native  bool // in IP itself, not in UDP
+}
+
+var carriages = []carriage{
+	{"UDP/IPv4", network4, false},
+	{"UDP/IPv6", network6, false},
+	{"native/IPv4", network4, true},
+	{"native/IPv6", network6, true},
+}
+
+// flags are what tells a tool of it.
+func (c *carriage) flags() []string {
+	return []string{"--network", c.network, fmt.Sprintf("--native=%v", c.native)}
+}
+
+// port is what waitListening waits for.
+func (c *carriage) port() int {
+	if c.native {
+		return protocolPGM
+	}
+	return pgmnet.DefaultPort
+}
+
+// protocolPGM is the number of PGM in IP, which the kernel shows as the port of a
+// raw socket.
+const protocolPGM = 113
 
 // hurt makes a host lose packets. Without loss the packets come in one by one
 // nevertheless, so that times can be compared.
@@ -36,11 +65,16 @@ func hurt(t *testing.T, h *lab.Host, percent float64) {
 // openSource opens a source on a host, in this process.
 func openSource(t *testing.T, h *lab.Host, network string, c pgm.SourceConfig) *pgmnet.Source {
 	t.Helper()
+	return openSourceOn(t, h, &carriage{network: network}, c)
+}
+
+func openSourceOn(t *testing.T, h *lab.Host, way *carriage, c pgm.SourceConfig) *pgmnet.Source {
+	t.Helper()
 	var s *pgmnet.Source
 	err := h.Enter(func() error {
-		n, err := pgmnet.ParseNetwork(network)
+		n, err := pgmnet.ParseNetwork(way.network)
 		if err == nil {
-			s, err = pgmnet.NewSource(pgmnet.Config{Network: n}, c)
+			s, err = pgmnet.NewSource(pgmnet.Config{Network: n, Native: way.native}, c)
 		}
 		return err
 	})
@@ -54,11 +88,16 @@ func openSource(t *testing.T, h *lab.Host, network string, c pgm.SourceConfig) *
 // openReceiver opens a receiver on a host, in this process.
 func openReceiver(t *testing.T, h *lab.Host, network string, c pgm.ReceiverConfig) *pgmnet.Receiver {
 	t.Helper()
+	return openReceiverOn(t, h, &carriage{network: network}, c)
+}
+
+func openReceiverOn(t *testing.T, h *lab.Host, way *carriage, c pgm.ReceiverConfig) *pgmnet.Receiver {
+	t.Helper()
 	var r *pgmnet.Receiver
 	err := h.Enter(func() error {
-		n, err := pgmnet.ParseNetwork(network)
+		n, err := pgmnet.ParseNetwork(way.network)
 		if err == nil {
-			r, err = pgmnet.NewReceiver(pgmnet.Config{Network: n}, c)
+			r, err = pgmnet.NewReceiver(pgmnet.Config{Network: n, Native: way.native}, c)
 		}
 		return err
 	})
@@ -94,13 +133,18 @@ func waitListening(t *testing.T, l *lab.Lab, n, port int) {
 	}
 }
 
-// listens reports whether a socket on the host is bound to a UDP port.
+// listens reports whether a socket on the host is bound to a UDP port, or a raw
+// socket to a protocol.
 func listens(t *testing.T, h *lab.Host, port int) (found bool) {
 	t.Helper()
 	want := fmt.Sprintf(":%04X ", port)
 	err := h.Enter(func() error {
-		for _, file := range []string{"/proc/thread-self/net/udp", "/proc/thread-self/net/udp6"} {
-			b, err := os.ReadFile(file)
+		files := []string{"udp", "udp6"}
+		if port == protocolPGM {
+			files = []string{"raw", "raw6"}
+		}
+		for _, file := range files {
+			b, err := os.ReadFile("/proc/thread-self/net/" + file)
 			if err != nil {
 				return err
 			}

@@ -16,7 +16,7 @@ import (
 )
 
 var (
-	messages = flag.Int("e2e.messages", 100_000, "messages to and from OpenPGM, each")
+	messages = flag.Int("e2e.messages", 100_000, "messages to and from OpenPGM, each; a fifth of it in native PGM/IP")
 	peerRate = flag.Int64("e2e.peer-rate", 10e6, "bytes a second to OpenPGM")
 )
 
@@ -48,26 +48,38 @@ func mixedSize(i int) int {
 // and in order, and so have we.
 func TestOpenPGM(t *testing.T) {
 	program := interop.OpenPGM.Require(t)
-	for _, family := range families {
+	for i := range carriages {
+		way := &carriages[i]
 		for _, loss := range []float64{0, 2} {
-			t.Run(fmt.Sprintf("%s/loss=%v/to", family.name, loss), func(t *testing.T) {
+			t.Run(fmt.Sprintf("%s/loss=%v/to", way.name, loss), func(t *testing.T) {
 				l := lab.Require(t, 2)
 				hurt(t, l.Hosts[1], loss)
-				toOpenPGM(t, l, program, family.network)
+				toOpenPGM(t, l, program, way)
 			})
-			t.Run(fmt.Sprintf("%s/loss=%v/from", family.name, loss), func(t *testing.T) {
+			t.Run(fmt.Sprintf("%s/loss=%v/from", way.name, loss), func(t *testing.T) {
 				l := lab.Require(t, 2)
 				hurt(t, l.Hosts[1], loss)
-				fromOpenPGM(t, l, program, family.network)
+				fromOpenPGM(t, l, program, way)
 			})
 		}
 	}
 }
 
+// count is how many messages are exchanged this way.
+func (c *carriage) count() int {
+	if c.native {
+		return *messages / 5
+	}
+	return *messages
+}
+
 // startPeer starts OpenPGM on a host, and later sends its result.
-func startPeer(t *testing.T, h *lab.Host, program, role, network string, args ...string) <-chan interop.Result {
+func startPeer(t *testing.T, h *lab.Host, program, role string, way *carriage, args ...string) <-chan interop.Result {
 	t.Helper()
-	args = append([]string{role, "--network", network, "--count", strconv.Itoa(*messages)}, args...)
+	if way.native {
+		args = append(args, "--native")
+	}
+	args = append([]string{role, "--network", way.network, "--count", strconv.Itoa(way.count())}, args...)
 	cmd := h.Command(program, args...)
 	peer, err := interop.Start(cmd)
 	if err != nil {
@@ -86,13 +98,13 @@ func startPeer(t *testing.T, h *lab.Host, program, role, network string, args ..
 	return done
 }
 
-func toOpenPGM(t *testing.T, l *lab.Lab, program, network string) {
-	done := startPeer(t, l.Hosts[1], program, "recv", network)
-	src := openSource(t, l.Hosts[0], network, pgm.SourceConfig{Rate: *peerRate})
+func toOpenPGM(t *testing.T, l *lab.Lab, program string, way *carriage) {
+	done := startPeer(t, l.Hosts[1], program, "recv", way)
+	src := openSourceOn(t, l.Hosts[0], way, pgm.SourceConfig{Rate: *peerRate})
 	src.SetDeadline(time.Now().Add(peerLimit))
 	var want interop.Digest
 	buf := make([]byte, largest)
-	for i := range *messages {
+	for i := range way.count() {
 		size := mixedSize(i)
 		msg := interop.Message(i, size, size, buf)
 		want.Add(msg)
@@ -107,7 +119,7 @@ func toOpenPGM(t *testing.T, l *lab.Lab, program, network string) {
 			s := src.Stats()
 			t.Logf("%d messages, %.1f MB in %.1f s; %d NAKs for %d numbers, %d repairs, %d outside",
 				got.Messages, float64(got.Bytes)/1e6, got.Seconds, s.NAKs, s.NAKNumbers, s.RDATAPackets, s.NAKOutside)
-			if got.Messages != *messages || got.Digest != want.String() || got.Resets != 0 {
+			if got.Messages != way.count() || got.Digest != want.String() || got.Resets != 0 {
 				t.Errorf("OpenPGM received %+v, want digest %v", got, want)
 			}
 			return
@@ -119,9 +131,9 @@ func toOpenPGM(t *testing.T, l *lab.Lab, program, network string) {
 	}
 }
 
-func fromOpenPGM(t *testing.T, l *lab.Lab, program, network string) {
-	rcv := openReceiver(t, l.Hosts[1], network, pgm.ReceiverConfig{})
-	done := startPeer(t, l.Hosts[0], program, "send", network,
+func fromOpenPGM(t *testing.T, l *lab.Lab, program string, way *carriage) {
+	rcv := openReceiverOn(t, l.Hosts[1], way, pgm.ReceiverConfig{})
+	done := startPeer(t, l.Hosts[0], program, "send", way,
 		"--min", "1", "--max", strconv.Itoa(largestAlone), "--rate", strconv.FormatInt(*peerRate, 10), "--linger", "1")
 	var got interop.Digest
 	received := 0
@@ -129,7 +141,7 @@ func fromOpenPGM(t *testing.T, l *lab.Lab, program, network string) {
 		select {
 		case sent := <-done:
 			ended = true
-			if sent.Messages != *messages {
+			if sent.Messages != way.count() {
 				t.Errorf("OpenPGM sent %+v", sent)
 			}
 		default:
@@ -155,7 +167,7 @@ func fromOpenPGM(t *testing.T, l *lab.Lab, program, network string) {
 	s := rcv.Stats()
 	t.Logf("%d messages, %.1f MB; %d NAKs for %d numbers, %d repairs, round trip %v",
 		received, float64(s.MessageBytes)/1e6, s.NAKs, s.NAKNumbers, s.Repairs, s.RTT)
-	if want := interop.DigestOf(*messages, 1, largestAlone); received != *messages || got != want {
-		t.Errorf("received %d messages with digest %v, want %d with %v", received, got, *messages, want)
+	if want := interop.DigestOf(way.count(), 1, largestAlone); received != way.count() || got != want {
+		t.Errorf("received %d messages with digest %v, want %d with %v", received, got, way.count(), want)
 	}
 }

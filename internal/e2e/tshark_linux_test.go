@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -14,6 +16,7 @@ import (
 	"github.com/gopgm/gopgm/internal/lab"
 	"github.com/gopgm/gopgm/pgm"
 	"github.com/gopgm/gopgm/pgmnet"
+	"github.com/gopgm/gopgm/wire"
 )
 
 // What there must be in a capture: every packet type and option that is ever
@@ -23,10 +26,12 @@ var (
 	optionsSent = []string{"Fin", "Fragment", "Join", "NakBackOffIvl", "NakList", "Rst", "Syn"}
 )
 
-// TestTshark has tshark judge everything we send, in both address families.
+// TestTshark has tshark judge everything we send, in UDP and not, in both address
+// families.
 func TestTshark(t *testing.T) {
-	for _, family := range families {
-		t.Run(family.name, func(t *testing.T) {
+	for i := range carriages {
+		way := &carriages[i]
+		t.Run(way.name, func(t *testing.T) {
 			l := lab.Require(t, 2)
 			hurt(t, l.Hosts[1], 10)
 			file := filepath.Join(t.TempDir(), "ours.pcapng")
@@ -34,8 +39,8 @@ func TestTshark(t *testing.T) {
 			if err != nil {
 				lab.Skip(t, err)
 			}
-			packets := session(t, l, family.network, (*pgmnet.Source).Close)
-			packets += session(t, l, family.network, func(s *pgmnet.Source, d time.Duration) error { return s.Abort(7) })
+			packets := session(t, l, way, (*pgmnet.Source).Close)
+			packets += session(t, l, way, func(s *pgmnet.Source, d time.Duration) error { return s.Abort(7) })
 			if err := stop(); err != nil {
 				t.Fatal(err)
 			}
@@ -58,6 +63,7 @@ func TestTshark(t *testing.T) {
 			if got := slices.Sorted(maps.Keys(options)); !slices.Equal(got, optionsSent) {
 				t.Errorf("options %v, want %v", got, optionsSent)
 			}
+			checkAlerts(t, file, way)
 		})
 	}
 }
@@ -65,14 +71,14 @@ func TestTshark(t *testing.T) {
 // session has a receiver, and another that joins late, take messages from a
 // source until it ends the session. It returns how many packets were sent, but
 // for repairs.
-func session(t *testing.T, l *lab.Lab, network string, end func(*pgmnet.Source, time.Duration) error) int {
+func session(t *testing.T, l *lab.Lab, way *carriage, end func(*pgmnet.Source, time.Duration) error) int {
 	const (
 		count  = 500
 		length = 8000 // of the largest, in bytes: 6 fragments
 	)
 	c := pgm.ReceiverConfig{MulticastNAK: true, Join: true}
-	receivers := []*pgmnet.Receiver{openReceiver(t, l.Hosts[1], network, c)}
-	src := openSource(t, l.Hosts[0], network, pgm.SourceConfig{Rate: 5e6, NAKBackoff: time.Millisecond, Join: true})
+	receivers := []*pgmnet.Receiver{openReceiverOn(t, l.Hosts[1], way, c)}
+	src := openSourceOn(t, l.Hosts[0], way, pgm.SourceConfig{Rate: 5e6, NAKBackoff: time.Millisecond, Join: true})
 	want := interop.DigestOf(count, 1, length)
 	digests, received := make([]interop.Digest, 2), make([]int, 2)
 	take := func() {
@@ -97,7 +103,7 @@ func session(t *testing.T, l *lab.Lab, network string, end func(*pgmnet.Source, 
 	}
 	for i := range count {
 		if i == count/2 {
-			receivers = append(receivers, openReceiver(t, l.Hosts[1], network, c))
+			receivers = append(receivers, openReceiverOn(t, l.Hosts[1], way, c))
 		}
 		if err := src.Send(interop.Message(i, 1, length, nil)); err != nil {
 			t.Fatal(err)
@@ -143,4 +149,52 @@ func optionsIn(t *testing.T, file string) map[string]int {
 		options[string(match[1])]++
 	}
 	return options
+}
+
+// checkAlerts checks which packets of a capture bear IP Router Alert: SPMs, NCFs
+// and RDATA, if they are native (RFC 3208 §4). No packet is larger than the
+// network allows, nor in fragments.
+func checkAlerts(t *testing.T, file string, way *carriage) {
+	t.Helper()
+	out, err := exec.Command("tshark", "-n", "-r", file, "-Y", "pgm",
+		"-d", fmt.Sprintf("udp.port==%d,pgm", pgmnet.DefaultPort),
+		"-T", "fields", "-E", "separator=,", "-e", "pgm.hdr.type", "-e", "ip.opt.ra", "-e", "ipv6.opt.router_alert",
+		"-e", "frame.len", "-e", "ip.flags.mf", "-e", "ipv6.fraghdr.nxt").Output()
+	if err != nil {
+		t.Fatalf("tshark: %v", err)
+	}
+	counts := map[string]int{} // by type and what the alert says
+	largest := 0
+	for line := range strings.Lines(string(out)) {
+		f := strings.Split(strings.TrimSpace(line), ",")
+		if len(f) != 6 || f[4] != "" && f[4] != "False" && f[4] != "0" || f[5] != "" {
+			t.Fatalf("tshark printed %q, want the fields of a packet that is no fragment", line)
+		}
+		size, err := strconv.Atoi(f[3])
+		if err != nil {
+			t.Fatal(err)
+		}
+		largest = max(largest, size)
+		kind, err := strconv.ParseUint(f[0], 0, 8)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := ""
+		switch wire.Type(kind) {
+		case wire.TypeSPM, wire.TypeNCF, wire.TypeRDATA:
+			if way.native && way.network == network4 {
+				want = "0,"
+			} else if way.native {
+				want = ",65503"
+			}
+		}
+		if got := f[1] + "," + f[2]; strings.Trim(got, ",") != strings.Trim(want, ",") {
+			t.Fatalf("%v with Router Alert %q, want %q", wire.Type(kind), got, want)
+		}
+		counts[wire.Type(kind).String()+" "+want]++
+	}
+	t.Logf("Router Alert: %v; the largest frame has %d bytes", counts, largest)
+	if want := 14 + 1500; largest != want {
+		t.Errorf("the largest frame has %d bytes, want %d", largest, want)
+	}
 }

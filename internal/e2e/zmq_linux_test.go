@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -33,21 +34,52 @@ const (
 
 // zmqRun is one exchange with ZeroMQ.
 type zmqRun struct {
-	loss  float64
-	rate  int // bytes a second
-	count int
+	loss   float64
+	rate   int // bytes a second
+	count  int
+	native bool // pgm://, not epgm://
+}
+
+// name is that of a test.
+func (x zmqRun) name() string {
+	scheme := "epgm"
+	if x.native {
+		scheme = "pgm"
+	}
+	return fmt.Sprintf("%s/loss=%v/rate=%dMBs/count=%d", scheme, x.loss, x.rate/1e6, x.count)
+}
+
+// endpoint is ours.
+func (x zmqRun) endpoint() string {
+	if x.native {
+		return strings.TrimPrefix(zmqEndpoint, "e")
+	}
+	return zmqEndpoint
+}
+
+// args are the arguments of a peer.
+func (x zmqRun) args(role string) []string {
+	args := zmqArgs(role, 0, x.count, zmqMax, x.rate)
+	if x.native {
+		args = append(args, "--native")
+	}
+	return args
 }
 
 // zmqRuns are those of a plain run: every rate, with and without loss, and all
-// messages once.
+// messages once; and some in native PGM/IP.
 func zmqRuns() []zmqRun {
 	if !*zmqFull {
-		return []zmqRun{{0, 5e6, zmqCount / 40}, {0, 40e6, zmqCount / 5}, {2, 5e6, zmqCount / 40}, {2, 40e6, zmqCount}}
+		return []zmqRun{
+			{loss: 0, rate: 5e6, count: zmqCount / 40}, {loss: 0, rate: 40e6, count: zmqCount / 5},
+			{loss: 2, rate: 5e6, count: zmqCount / 40}, {loss: 2, rate: 40e6, count: zmqCount},
+			{loss: 0, rate: 10e6, count: zmqCount / 20, native: true}, {loss: 2, rate: 10e6, count: zmqCount / 20, native: true},
+		}
 	}
 	var all []zmqRun
 	for _, loss := range []float64{0, 2} {
 		for _, rate := range []int{20e6, 30e6, 40e6} {
-			all = append(all, zmqRun{loss, rate, zmqCount})
+			all = append(all, zmqRun{loss: loss, rate: rate, count: zmqCount})
 		}
 	}
 	return all
@@ -58,13 +90,12 @@ func zmqRuns() []zmqRun {
 func TestZeroMQ(t *testing.T) {
 	program := interop.ZeroMQ.Require(t)
 	for _, x := range zmqRuns() {
-		name := fmt.Sprintf("loss=%v/rate=%dMBs/count=%d", x.loss, x.rate/1e6, x.count)
-		t.Run(name+"/to", func(t *testing.T) {
+		t.Run(x.name()+"/to", func(t *testing.T) {
 			l := lab.Require(t, 2)
 			hurt(t, l.Hosts[1], x.loss)
 			toZeroMQ(t, l, program, x)
 		})
-		t.Run(name+"/from", func(t *testing.T) {
+		t.Run(x.name()+"/from", func(t *testing.T) {
 			l := lab.Require(t, 2)
 			hurt(t, l.Hosts[1], x.loss)
 			fromZeroMQ(t, l, program, x)
@@ -94,9 +125,16 @@ func startZeroMQ(t *testing.T, h *lab.Host, program string, args []string) *inte
 // openPublisher opens a publisher on a host, in this process.
 func openPublisher(t *testing.T, h *lab.Host, rate int) *pubsub.Publisher {
 	t.Helper()
+	return openPublisherAt(t, h, zmqEndpoint, rate)
+}
+
+func openPublisherAt(t *testing.T, h *lab.Host, endpoint string, rate int) *pubsub.Publisher {
+	t.Helper()
+	c := publisherConfig(rate)
+	c.Endpoint = endpoint
 	var p *pubsub.Publisher
 	err := h.Enter(func() (err error) {
-		p, err = pubsub.NewPublisher(publisherConfig(rate))
+		p, err = pubsub.NewPublisher(c)
 		return err
 	})
 	if err != nil {
@@ -117,9 +155,14 @@ func publisherConfig(rate int) pubsub.PublisherConfig {
 // openSubscriber opens a subscriber on a host, in this process.
 func openSubscriber(t *testing.T, h *lab.Host) *pubsub.Subscriber {
 	t.Helper()
+	return openSubscriberAt(t, h, zmqEndpoint)
+}
+
+func openSubscriberAt(t *testing.T, h *lab.Host, endpoint string) *pubsub.Subscriber {
+	t.Helper()
 	var s *pubsub.Subscriber
 	err := h.Enter(func() (err error) {
-		s, err = pubsub.NewSubscriber(pubsub.SubscriberConfig{Endpoint: zmqEndpoint})
+		s, err = pubsub.NewSubscriber(pubsub.SubscriberConfig{Endpoint: endpoint})
 		return err
 	})
 	if err != nil {
@@ -149,8 +192,8 @@ func reports(t *testing.T, report func() (interop.Result, error)) <-chan interop
 }
 
 func toZeroMQ(t *testing.T, l *lab.Lab, program string, x zmqRun) {
-	peer := startZeroMQ(t, l.Hosts[1], program, zmqArgs("recv", 0, x.count, zmqMax, x.rate))
-	pub := openPublisher(t, l.Hosts[0], x.rate)
+	peer := startZeroMQ(t, l.Hosts[1], program, x.args("recv"))
+	pub := openPublisherAt(t, l.Hosts[0], x.endpoint(), x.rate)
 	if err := pub.Poll(joinTime); err != nil {
 		t.Fatal(err)
 	}
@@ -184,8 +227,8 @@ func toZeroMQ(t *testing.T, l *lab.Lab, program string, x zmqRun) {
 }
 
 func fromZeroMQ(t *testing.T, l *lab.Lab, program string, x zmqRun) {
-	sub := openSubscriber(t, l.Hosts[1])
-	peer := startZeroMQ(t, l.Hosts[0], program, zmqArgs("send", 0, x.count, zmqMax, x.rate))
+	sub := openSubscriberAt(t, l.Hosts[1], x.endpoint())
+	peer := startZeroMQ(t, l.Hosts[0], program, x.args("send"))
 	c := newChecker(0, x.count, zmqMax)
 	start := time.Now()
 	for c.messages < x.count {

@@ -41,7 +41,7 @@ var (
 // packets yet when it was captured is no packet; see lab.Host.SplitGSO.
 func Dissect(file string, port int) (*Dissection, error) {
 	d := &Dissection{Types: map[string]int{}, Options: map[string]int{}}
-	filter := fmt.Sprintf("(udp.port==%d || ip.proto==113 || ipv6.nxt==113) && !icmp && !icmpv6", port)
+	filter := fmt.Sprintf("(udp.port==%d || ip.proto==113 || ipv6.nxt==113 || ipv6.hopopts.nxt==113) && !icmp && !icmpv6", port)
 	err := tshark(file, port, filter+" && pgm", d.addPGM,
 		"frame.number", "pgm.hdr.type", "pgm.hdr.cksum.status", "pgm.genopts.type",
 		"_ws.expert.severity", "_ws.expert.message")

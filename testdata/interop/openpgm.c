@@ -52,7 +52,7 @@ static struct {
 	uint64_t count;
 	int min, max;
 	double rate, linger, idle, delay;
-	int spin;
+	int spin, native;
 	int rcvbuf, sndbuf, txw, rxw;
 	int nak_bo, nak_rpt, nak_rdata, retries;
 	int heartbeat, ambient, spmr;
@@ -81,6 +81,7 @@ static void usage(void)
 	      "  --linger S       serve repairs after sending                   [2]\n"
 	      "  --idle S         give up when nothing arrives for so long      [5]\n"
 	      "  --spin           never sleep\n"
+	      "  --native         PGM/IP, protocol 113, not UDP; with IP Router Alert if IPv4\n"
 	      "  --rcvbuf, --sndbuf BYTES   --txw, --rxw PACKETS   --retries N\n"
 	      "  --nak-bo, --nak-rpt, --nak-rdata, --heartbeat, --ambient, --spmr MS\n", stderr);
 	exit(2);
@@ -166,11 +167,16 @@ static void open_socket(bool sends, bool receives)
 		die("pgm_init", err);
 	if (!pgm_getaddrinfo(opt.network, NULL, &res, &err))
 		die(opt.network, err);
-	if (!pgm_socket(&sock, res->ai_send_addrs[0].gsr_group.ss_family, SOCK_SEQPACKET, IPPROTO_UDP, &err))
+	int family = res->ai_send_addrs[0].gsr_group.ss_family;
+	if (!pgm_socket(&sock, family, SOCK_SEQPACKET, opt.native ? IPPROTO_PGM : IPPROTO_UDP, &err))
 		die("pgm_socket", err);
 
-	SET(PGM_UDP_ENCAP_UCAST_PORT, opt.port);
-	SET(PGM_UDP_ENCAP_MCAST_PORT, opt.port);
+	if (!opt.native) {
+		SET(PGM_UDP_ENCAP_UCAST_PORT, opt.port);
+		SET(PGM_UDP_ENCAP_MCAST_PORT, opt.port);
+	} else if (family == AF_INET) {
+		SET(PGM_IP_ROUTER_ALERT, 1);
+	}
 	SET(PGM_MTU, 1500);
 	SET(PGM_NOBLOCK, 1);
 	if (!pgm_setsockopt(sock, SOL_SOCKET, SO_RCVBUF, &opt.rcvbuf, sizeof opt.rcvbuf) ||
@@ -414,13 +420,14 @@ static void do_pong(void)
 
 static void parse(int argc, char **argv)
 {
-	enum { NETWORK, PORT, SERVICE, COUNT, MIN, MAX, SIZE, RATE, DELAY, LINGER, IDLE, SPIN,
+	enum { NETWORK, PORT, SERVICE, COUNT, MIN, MAX, SIZE, RATE, DELAY, LINGER, IDLE, SPIN, NATIVE,
 	       RCVBUF, SNDBUF, TXW, RXW, RETRIES, NAK_BO, NAK_RPT, NAK_RDATA, HEARTBEAT, AMBIENT, SPMR };
 #define ARG(name, value) { name, required_argument, NULL, value }
 	static const struct option names[] = {
 		ARG("network", NETWORK), ARG("port", PORT), ARG("service", SERVICE), ARG("count", COUNT),
 		ARG("min", MIN), ARG("max", MAX), ARG("size", SIZE), ARG("rate", RATE), ARG("delay", DELAY),
 		ARG("linger", LINGER), ARG("idle", IDLE), { "spin", no_argument, NULL, SPIN },
+		{ "native", no_argument, NULL, NATIVE },
 		ARG("rcvbuf", RCVBUF), ARG("sndbuf", SNDBUF), ARG("txw", TXW), ARG("rxw", RXW),
 		ARG("retries", RETRIES), ARG("nak-bo", NAK_BO), ARG("nak-rpt", NAK_RPT), ARG("nak-rdata", NAK_RDATA),
 		ARG("heartbeat", HEARTBEAT), ARG("ambient", AMBIENT), ARG("spmr", SPMR), { 0 },
@@ -441,6 +448,7 @@ static void parse(int argc, char **argv)
 		case LINGER: opt.linger = x; break;
 		case IDLE: opt.idle = x; break;
 		case SPIN: opt.spin = 1; break;
+		case NATIVE: opt.native = 1; break;
 		case RCVBUF: opt.rcvbuf = x; break;
 		case SNDBUF: opt.sndbuf = x; break;
 		case TXW: opt.txw = x; break;

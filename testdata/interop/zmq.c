@@ -1,4 +1,4 @@
-/* zmq: a peer that runs on libzmq, with its epgm:// transport, to test against.
+/* zmq: a peer that runs on libzmq, with its epgm:// and pgm:// transports, to test against.
  *
  *	gcc -O2 -o zmq zmq.c $(pkg-config --cflags --libs libzmq)
  *
@@ -38,7 +38,7 @@ static struct {
 	int max, rate, recovery, rcvbuf;
 	double delay, idle;
 	uint64_t every;
-	int late;
+	int late, native;
 } opt = {
 	.network = ";239.192.0.1", .port = 5555,
 	.count = 1000, .max = 1000, .rate = 80000, .recovery = 2000, .rcvbuf = 4 << 20,
@@ -58,6 +58,7 @@ static void usage(void)
 	      "  --rcvbuf BYTES    ZMQ_RCVBUF                                    [4194304]\n"
 	      "  --delay S         wait after connecting, before sending         [0.2]\n"
 	      "  --idle S          give up when nothing arrives for so long      [5]\n"
+	      "  --native          pgm://, not epgm://\n"
 	      "  --late            begin with any message, the first of 16 bytes\n"
 	      "  --every N         report each time N messages have come\n", stderr);
 	exit(2);
@@ -188,7 +189,7 @@ static void set(int name, int value, const char *what)
 static void open_socket(int type)
 {
 	char endpoint[300];
-	snprintf(endpoint, sizeof endpoint, "epgm://%s:%d", opt.network, opt.port);
+	snprintf(endpoint, sizeof endpoint, "%s://%s:%d", opt.native ? "pgm" : "epgm", opt.network, opt.port);
 	if (!(ctx = zmq_ctx_new()) || !(sock = zmq_socket(ctx, type)))
 		die("zmq_socket");
 	SET(ZMQ_RATE, opt.rate);
@@ -315,12 +316,13 @@ static void do_recv(void)
 
 static void parse(int argc, char **argv)
 {
-	enum { NETWORK, PORT, FIRST, COUNT, MAX, RATE, RECOVERY, RCVBUF, DELAY, IDLE, EVERY, LATE };
+	enum { NETWORK, PORT, FIRST, COUNT, MAX, RATE, RECOVERY, RCVBUF, DELAY, IDLE, EVERY, LATE, NATIVE };
 #define ARG(name, value) { name, required_argument, NULL, value }
 	static const struct option names[] = {
 		ARG("network", NETWORK), ARG("port", PORT), ARG("first", FIRST), ARG("count", COUNT),
 		ARG("max", MAX), ARG("rate", RATE), ARG("recovery", RECOVERY), ARG("rcvbuf", RCVBUF),
-		ARG("delay", DELAY), ARG("idle", IDLE), ARG("every", EVERY), { "late", no_argument, NULL, LATE }, { 0 },
+		ARG("delay", DELAY), ARG("idle", IDLE), ARG("every", EVERY), { "late", no_argument, NULL, LATE },
+		{ "native", no_argument, NULL, NATIVE }, { 0 },
 	};
 	int which;
 	while ((which = getopt_long(argc, argv, "", names, NULL)) >= 0) {
@@ -338,6 +340,7 @@ static void parse(int argc, char **argv)
 		case IDLE: opt.idle = x; break;
 		case EVERY: opt.every = x; break;
 		case LATE: opt.late = 1; break;
+		case NATIVE: opt.native = 1; break;
 		default: usage();
 		}
 	}
