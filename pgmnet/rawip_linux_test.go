@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"net/netip"
 	"os"
+	"os/exec"
 	"slices"
 	"strings"
 	"syscall"
@@ -65,6 +66,7 @@ func TestRaw(t *testing.T) {
 			t.Logf("%v: session, %v", n, mode)
 			testSession(t, rawConfig(n, mode))
 			testLateJoin(t, rawConfig(n, mode))
+			testSessionAllocs(t, rawConfig(n, mode))
 		}
 	}
 }
@@ -410,23 +412,72 @@ func TestRawStamps(t *testing.T) {
 	}
 }
 
-// TestRawFull sends more than a small socket buffer takes, to a network that is
-// slower: the kernel then says ENOBUFS to raw sockets, and nothing may be lost for
-// that.
+// TestRawFull has the kernel say that a socket is full, which is ENOBUFS with raw
+// ones: the packets are not lost for that, and what is waited for is the socket
+// that was full.
 func TestRawFull(t *testing.T) {
 	for _, n := range rawNetworks(t) {
 		for _, mode := range rawModes {
-			w := &sockets{iface: n.Interface, local: netip.AddrPortFrom(n.Addr, 0), raw: true, hops: 1, writeBuffer: 4096, peer: n.Send}
-			c := openTest(t, w, mode).(*native)
-			c.out.sendmmsg = func(fd int, hs []unix.Mmsghdr) (int, syscall.Errno) { return 0, unix.ENOBUFS }
-			c.out.sendmsg = func(fd int, h *unix.Msghdr) syscall.Errno { return unix.ENOBUFS }
-			run := newRun(n.Send, 100, random(1000))
-			if n, err := c.send(&run); n != 0 || err != errFull {
-				t.Errorf("%v: send = %d, %v, want it full", mode, n, err)
+			c := openTest(t, &sockets{iface: n.Interface, local: netip.AddrPortFrom(n.Addr, 0), raw: true, hops: 1,
+				peer: n.Send, source: newTSI()}, mode).(*native)
+			for i, w := range []*writer{&c.out, c.alert} {
+				w.sendmmsg = func(fd int, hs []unix.Mmsghdr) (int, syscall.Errno) { return 0, unix.ENOBUFS }
+				w.sendmsg = func(fd int, h *unix.Msghdr) syscall.Errno { return unix.ENOBUFS }
+				run := newRun(n.Send, 100, random(1000))
+				run.RouterAlert = w == c.alert
+				if n, err := c.send(&run); n != 0 || err != errFull {
+					t.Fatalf("%v: send = %d, %v, want it full", mode, n, err)
+				}
+				if got := c.stats().Full; got != uint64(i+1) {
+					t.Errorf("%v: full %d times, want %d", mode, got, i+1)
+				}
+				writes := 0
+				for _, fd := range c.fds(nil, true) {
+					if fd.Write {
+						writes++
+					}
+					if fd.Write != (fd.FD == uintptr(w.fd)) {
+						t.Errorf("%v: %+v, and %d is full", mode, fd, w.fd)
+					}
+				}
+				if writes != 1 || c.polls[len(c.in)].Fd != int32(w.fd) {
+					t.Errorf("%v: %d descriptors to wait for, %d in wait", mode, writes, c.polls[len(c.in)].Fd)
+				}
+				for _, fd := range c.fds(nil, false) {
+					if fd.Write {
+						t.Errorf("%v: %+v, and nothing is full", mode, fd)
+					}
+				}
 			}
-			if c.stats().Full != 1 {
-				t.Errorf("%v: %+v", mode, c.stats())
+		}
+	}
+}
+
+// TestRawBackpressure sends faster than the network takes it, with a small buffer:
+// the socket is full now and then, and nothing is refused.
+func TestRawBackpressure(t *testing.T) {
+	for _, n := range rawNetworks(t) {
+		if out, err := exec.Command("tc", "qdisc", "replace", "dev", "v0", "root", "tbf",
+			"rate", "20mbit", "burst", "20kb", "latency", "1s").CombinedOutput(); err != nil {
+			t.Skipf("tc: %v: %s", err, out)
+		}
+		for _, mode := range rawModes {
+			cfg := rawConfig(n, mode)
+			cfg.WriteBuffer = 50_000
+			s := newTestSource(t, cfg, pgm.SourceConfig{Rate: 1e9})
+			msg := random(1000)
+			for range 500 {
+				if err := s.Queue(msg); err != nil {
+					t.Fatal(err)
+				}
 			}
+			if err := s.Flush(); err != nil {
+				t.Fatal(err)
+			}
+			if st := s.Stats(); st.IO.Full == 0 || st.IO.SendErrors != 0 || st.ODATAPackets != 500 {
+				t.Errorf("%v, %v: full %d times, %d errors, %d packets", n, mode, st.IO.Full, st.IO.SendErrors, st.ODATAPackets)
+			}
+			s.Close(0)
 		}
 	}
 }

@@ -266,37 +266,38 @@ func TestReceiverPoll(t *testing.T) {
 
 func TestSessionAllocs(t *testing.T) {
 	for _, mode := range modes() {
-		t.Run(mode.String(), func(t *testing.T) {
-			cfg := testConfig(t, mode)
-			r := newTestReceiver(t, cfg, pgm.ReceiverConfig{WindowPackets: 1024})
-			s := newTestSource(t, cfg, pgm.SourceConfig{WindowPackets: 1024, WindowBytes: 4 << 20})
-			msg := random(100)
-			step := func() {
-				for range 20 {
-					if err := s.Queue(msg); err != nil {
-						t.Fatal(err)
-					}
-				}
-				if err := s.Send(msg); err != nil {
-					t.Fatal(err)
-				}
-				for n := 0; n < 21; {
-					ev, err := r.Recv()
-					if err != nil {
-						t.Fatal(err)
-					}
-					if ev.Kind == pgm.EventMessage {
-						n++
-					}
-				}
+		t.Run(mode.String(), func(t *testing.T) { testSessionAllocs(t, testConfig(t, mode)) })
+	}
+}
+
+func testSessionAllocs(t *testing.T, cfg Config) {
+	r := newTestReceiver(t, cfg, pgm.ReceiverConfig{WindowPackets: 1024})
+	s := newTestSource(t, cfg, pgm.SourceConfig{WindowPackets: 1024, WindowBytes: 4 << 20})
+	msg := random(100)
+	step := func() {
+		for range 20 {
+			if err := s.Queue(msg); err != nil {
+				t.Fatal(err)
 			}
-			for range 200 { // until the windows have gone round
-				step()
+		}
+		if err := s.Send(msg); err != nil {
+			t.Fatal(err)
+		}
+		for n := 0; n < 21; {
+			ev, err := r.Recv()
+			if err != nil {
+				t.Fatal(err)
 			}
-			if n := testing.AllocsPerRun(100, step); n != 0 {
-				t.Errorf("%v allocations for 21 messages, want 0", n)
+			if ev.Kind == pgm.EventMessage {
+				n++
 			}
-		})
+		}
+	}
+	for range 200 { // until the windows have gone round
+		step()
+	}
+	if n := testing.AllocsPerRun(100, step); n != 0 {
+		t.Errorf("%v allocations for 21 messages, want 0", n)
 	}
 }
 
