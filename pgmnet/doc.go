@@ -1,5 +1,6 @@
-// Package pgmnet runs the PGM machines of package pgm over UDP multicast: it
-// opens the sockets, reads the clock and carries packets between the two.
+// Package pgmnet runs the PGM machines of package pgm over multicast, in UDP or in
+// IP itself: it opens the sockets, reads the clock and carries packets between the
+// two.
 //
 // A [Source] sends messages to a group, a [Receiver] delivers those of every
 // source that sends to its groups:
@@ -44,10 +45,20 @@
 // recvmmsg). What the kernel lacks is replaced by the next best, see [IO].
 // Elsewhere there is one call for each packet.
 //
+// With Config.Native they travel in IP itself, protocol 113, as RFC 3208 has it,
+// and those that routers are to look at, SPMs, NCFs and RDATA, bear the IP Router
+// Alert option. That takes the privilege CAP_NET_RAW to open the sockets: without,
+// the error is one of os.ErrPermission and says what to do. The kernel has no
+// means to join packets there: throughput is that of the I/O mode Mmsg. Every raw
+// socket of a host gets its own copy of what comes for its address or group, so
+// each Source gets its NAKs, and drops and counts those for others; and a Receiver
+// gets the packets of all data-destination ports of its groups, and does the same.
+//
 // # Limitations
 //
-//   - Packets are not carried in raw IP (protocol 113).
-//   - NAKs come to a source's address and UDP port. If sources of one host share
+//   - Native PGM/IP is for Linux; elsewhere, and with the portable
+//     implementation, it is errors.ErrUnsupported.
+//   - In UDP, NAKs come to a source's address and UDP port. If sources of one host share
 //     both, the kernel gives each NAK to one of them, perhaps the wrong one. On
 //     Linux that passes it on: to a Source of this package, in whatever process
 //     of the network namespace, through a Unix socket named after its session;

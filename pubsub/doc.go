@@ -1,6 +1,6 @@
 // Package pubsub publishes messages by topic, and subscribes to them, over PGM
-// reliable multicast. On the wire it is what ZeroMQ puts inside its epgm://
-// transport, so a PUB or SUB socket of libzmq is a peer.
+// reliable multicast. On the wire it is what ZeroMQ puts inside its epgm:// and
+// pgm:// transports, so a PUB or SUB socket of libzmq is a peer.
 //
 // A message is a list of frames, byte strings of any length. The first begins
 // with the topic: a [Subscriber] gets the messages whose first frame begins with
