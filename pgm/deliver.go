@@ -207,8 +207,11 @@ func (s *session) nextEnd(ev *Event, n seq.Num) bool {
 	switch {
 	case s.phase == phaseExpired:
 		kind = EventExpired
-		if s.anew {
+		switch {
+		case s.anew:
 			kind = EventRestart
+		case s.left:
+			kind = EventLeft
 		}
 		s.phase = phaseGone
 	case s.reset:

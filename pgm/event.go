@@ -30,6 +30,7 @@ const (
 	EventReset                        // the source aborted (OPT_RST); Code is its reason
 	EventExpired                      // nothing was heard from the source for PeerExpiry
 	EventRestart                      // the source began anew with the same TSI; EventJoin follows
+	EventLeft                         // the receiver left the group, or does not want the source any more
 )
 
 // String returns the kind in a word.
@@ -49,6 +50,8 @@ func (k EventKind) String() string {
 		return "expired"
 	case EventRestart:
 		return "restart"
+	case EventLeft:
+		return "left"
 	}
 	return fmt.Sprintf("EventKind(%d)", uint8(k))
 }
@@ -65,7 +68,7 @@ const (
 	CauseWindow         // more is missing than the receive window can hold
 	CauseFragment       // the packets came, but another part of their message is lost
 	CauseSize           // the message is larger than MaxMessage
-	CauseEnd            // the session ended or expired before the repair
+	CauseEnd            // the session ended, expired or was left before the repair
 	CausePassive        // missing, and the receiver is configured not to ask
 	CauseSkip           // missing for longer than MaxGap
 )

@@ -60,6 +60,7 @@ type session struct {
 	phase phase
 	end   seq.Num // in phaseEnding: the number after the session's last
 	anew  bool    // in phaseExpired: not by silence, but because the source began anew
+	left  bool    // in phaseExpired: not by silence, but because the user wants no more
 	reset bool    // it ends by OPT_RST
 	code  uint8   // of OPT_RST
 
@@ -74,7 +75,7 @@ const (
 	phaseOpen    phase = iota
 	phaseEnding        // the source announced the end
 	phaseEnded         // that was reported; remembered, so that stragglers do not begin it anew
-	phaseExpired       // silent for too long, which is to be reported
+	phaseExpired       // silent for too long, or not wanted, which is to be reported
 	phaseGone          // to be removed
 )
 
@@ -141,10 +142,7 @@ func (s *session) strangeSPM(sqn, lead seq.Num) bool {
 // restart ends s because its source began anew. It goes on to deliver what it has;
 // the next packet begins another session.
 func (s *session) restart() {
-	delete(s.r.sessions, s.id)
-	if s.r.last == s {
-		s.r.last = nil
-	}
+	s.detach()
 	if s.phase == phaseEnded {
 		s.phase = phaseGone
 		if !s.queued {
@@ -262,6 +260,9 @@ func (s *session) skipWindow(n seq.Num) {
 // resume looks again at what was out of reach: at the trailing edge, and at what
 // the source has sent. It reports whether that led to something to deliver.
 func (s *session) resume() bool {
+	if s.over() {
+		return false
+	}
 	next, lead := s.win.Next(), s.win.Lead()
 	s.advanceTrail(s.trail)
 	moved := s.win.Next() != next || s.win.Lead() != lead
