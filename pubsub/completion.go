@@ -8,9 +8,9 @@ type Stage uint8
 // The stages, in the order in which a message passes them. Each message ends in
 // StageRetired or StageDropped: in one of them, and once.
 //
-// One that was never sent, because Close timed out or a socket failed, ends in
-// StageRetired with ClockNone, and StageKernel and StageWire are not reported for
-// it. One that was dropped has no other stage.
+// One that was never sent, because of Abort, or Close timed out, or a socket
+// failed, ends in StageRetired with ClockNone, and StageKernel and StageWire are
+// not reported for it. One that was dropped has no other stage.
 const (
 	StageTaken   Stage = 1 << iota // in the transmit window
 	StageKernel                    // the kernel took its last packet

@@ -93,6 +93,7 @@ func (m *machine) Due() time.Duration        { return 0 }
 func (m *machine) Poll(time.Duration) error  { return m.Push(false) }
 func (m *machine) SetDeadline(time.Time)     {}
 func (m *machine) Close(time.Duration) error { return m.Push(false) }
+func (m *machine) Abort(uint8) error         { return nil }
 func (m *machine) Stats() pgmnet.SourceStats { return pgmnet.SourceStats{} }
 
 // A script is the receiver of a Subscriber without a network: it has the events

@@ -24,6 +24,7 @@ type source interface {
 	SetDeadline(t time.Time)
 	Finish() error
 	Close(linger time.Duration) error
+	Abort(code uint8) error
 	Stats() pgmnet.SourceStats
 	FDs(dst []pgmnet.FD) []pgmnet.FD
 	Due() time.Duration
@@ -32,8 +33,9 @@ type source interface {
 // A Publisher sends messages to a group. It is not safe for concurrent use, unless
 // PublisherConfig.Concurrent is set.
 type Publisher struct {
-	cfg PublisherConfig
-	src source
+	cfg  PublisherConfig
+	src  source
+	name pgm.SourceID
 
 	open   []byte    // the packet begun, as much of it as is used; nil if there is none
 	n      int       // bytes of it filled, the offset included
@@ -59,7 +61,7 @@ type Publisher struct {
 
 	guard   guard
 	user    time.Time // the deadline the user has set
-	closing bool      // Close was called, if guard is on
+	closing bool      // Close was called, if guard is on, or Abort
 }
 
 // PublisherStats counts what a Publisher did.
@@ -81,7 +83,9 @@ func NewPublisher(cfg PublisherConfig) (*Publisher, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newPublisher(cfg, src), nil
+	p := newPublisher(cfg, src)
+	p.name = pgm.SourceID{TSI: src.TSI(), Addr: src.Addr()}
+	return p, nil
 }
 
 func newPublisher(cfg PublisherConfig, src source) *Publisher {
@@ -100,6 +104,10 @@ func newPublisher(cfg PublisherConfig, src source) *Publisher {
 	}
 	return p
 }
+
+// Source returns the name of the session, which subscribers find in
+// Event.Source.
+func (p *Publisher) Source() pgm.SourceID { return p.name }
 
 // SetDeadline sets when the calls that block give up with
 // os.ErrDeadlineExceeded. The zero time, which is the default, means never.
@@ -228,6 +236,20 @@ func (p *Publisher) Close() error {
 	p.complete()
 	p.src.SetDeadline(time.Now().Add(max(p.cfg.Linger, 0)))
 	return p.src.Close(max(p.cfg.Repair, 0))
+}
+
+// Abort ends the session at once and closes the sockets: what has not left is
+// dropped, NAKs are answered no more, and subscribers are told so with a reason, 0
+// to 63. Theirs end with an EventLeave by pgm.EventReset that has it as its Code.
+// With Concurrent, calls that block return pgm.ErrClosed, and Close sooner.
+func (p *Publisher) Abort(code uint8) error {
+	p.lock()
+	defer p.unlock()
+	p.closing = true
+	p.complete() // what was begun is told of, too, by completions
+	err := p.src.Abort(code)
+	p.guard.shut()
+	return err
 }
 
 // admit makes sure that a message of size bytes, headers of frames included, can

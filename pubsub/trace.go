@@ -64,6 +64,7 @@ type tracer struct {
 	unsent seq.Num  // up to here the kernel's times are noted
 	left   seq.Num  // up to here what is known of time stamps is
 	closed bool
+	end    seq.Num // once closed: the number after the last packet there was
 
 	cursors          []cursor // of the stages asked for but StageDropped, in order
 	dropped          cursor
@@ -182,10 +183,27 @@ func (t *tracer) Close(linger time.Duration) error {
 			break // what is wrong, Close of the source will tell
 		}
 	}
+	_, _, end := t.source.Progress()
 	err := t.source.Close(linger)
-	t.note()
-	t.closed = true
+	t.over(end)
 	return err
+}
+
+// Abort takes back the numbers of packets that were not sent: their messages are
+// told of all the same.
+func (t *tracer) Abort(code uint8) error {
+	_, _, end := t.source.Progress()
+	err := t.source.Abort(code)
+	t.over(end)
+	return err
+}
+
+// over takes in that no packet follows from number end on.
+func (t *tracer) over(end seq.Num) {
+	t.note()
+	if !t.closed {
+		t.closed, t.end = true, end
+	}
 }
 
 // note notes the time for the packets that the kernel has taken since the last
@@ -375,6 +393,9 @@ func (t *tracer) told(k *cursor) (at int64, by Clock) {
 // something new.
 func (t *tracer) reach(k *cursor) bool {
 	trail, _, next := t.source.Progress()
+	if t.closed {
+		next = t.end
+	}
 	switch k.stage {
 	case StageTaken:
 		k.edge = next
