@@ -255,7 +255,10 @@ func (r *Receiver) read(looks int) (err error) {
 	}
 	r.at, r.handled = 0, 0
 	for i := range r.batch {
-		r.bytes += len(r.batch[i].data)
+		d := &r.batch[i]
+		if r.bytes += len(d.data); len(d.data) == 0 {
+			r.engine.HandlePacket(r.now, d.from, d.group, nil) // it is none, which is counted
+		}
 	}
 	return err
 }

@@ -391,6 +391,9 @@ func (s *Source) serve() (handled bool, err error) {
 		}
 		handled, s.idle = true, s.now
 		for i := range ds {
+			if d := &ds[i]; len(d.data) == 0 {
+				s.engine.HandlePacket(s.now, d.from, nil) // it is none, which is counted
+			}
 			for d := &ds[i]; len(d.data) > 0; {
 				if pkt := d.next(); s.drop == nil || !s.drop(pkt) {
 					if s.engine.HandlePacket(s.now, d.from, pkt) == pgm.DropSession && !d.passed {

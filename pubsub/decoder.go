@@ -37,15 +37,14 @@ func (d *decoder) feed(num seq.Num, data []byte) bool {
 	}
 	offset := binary.BigEndian.Uint16(data)
 	data = data[offsetLen:]
-	if d.joined {
+	switch {
+	case offset != noBoundary && int(offset) > len(data):
+		return false
+	case d.joined:
 		d.data = data
 		return true
-	}
-	if offset == noBoundary {
+	case offset == noBoundary:
 		return true
-	}
-	if int(offset) > len(data) {
-		return false
 	}
 	d.joined, d.data = true, data[offset:]
 	return true
