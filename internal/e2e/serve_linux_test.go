@@ -21,23 +21,8 @@ func TestServe(t *testing.T) {
 	const count, batch = 20_000, 100
 	cfg := publisherConfig(20e6)
 	cfg.Concurrent, cfg.Flush, cfg.FlushAfter = true, pubsub.FlushFull, time.Millisecond
-	var pub *pubsub.Publisher
-	var sub *pubsub.Subscriber
-	if err := l.Hosts[0].Enter(func() (err error) {
-		pub, err = pubsub.NewPublisher(cfg)
-		return err
-	}); err != nil {
-		t.Fatal(err)
-	}
-	defer pub.Close()
-	if err := l.Hosts[1].Enter(func() (err error) {
-		sub, err = pubsub.NewSubscriber(pubsub.SubscriberConfig{Endpoint: zmqEndpoint, Concurrent: true})
-		return err
-	}); err != nil {
-		t.Fatal(err)
-	}
-	defer sub.Close()
-	sub.Subscribe("")
+	pub := openPublisherWith(t, l.Hosts[0], cfg)
+	sub := openSubscriberWith(t, l.Hosts[1], pubsub.SubscriberConfig{Endpoint: zmqEndpoint, Concurrent: true})
 
 	ctx, stop := context.WithCancel(t.Context())
 	served := make(chan error, 2)

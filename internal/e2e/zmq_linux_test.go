@@ -132,9 +132,14 @@ func openPublisherAt(t *testing.T, h *lab.Host, endpoint string, rate int) *pubs
 	t.Helper()
 	c := publisherConfig(rate)
 	c.Endpoint = endpoint
+	return openPublisherWith(t, h, c)
+}
+
+func openPublisherWith(t *testing.T, h *lab.Host, cfg pubsub.PublisherConfig) *pubsub.Publisher {
+	t.Helper()
 	var p *pubsub.Publisher
 	err := h.Enter(func() (err error) {
-		p, err = pubsub.NewPublisher(c)
+		p, err = pubsub.NewPublisher(cfg)
 		return err
 	})
 	if err != nil {
@@ -160,9 +165,14 @@ func openSubscriber(t *testing.T, h *lab.Host) *pubsub.Subscriber {
 
 func openSubscriberAt(t *testing.T, h *lab.Host, endpoint string) *pubsub.Subscriber {
 	t.Helper()
+	return openSubscriberWith(t, h, pubsub.SubscriberConfig{Endpoint: endpoint})
+}
+
+func openSubscriberWith(t *testing.T, h *lab.Host, cfg pubsub.SubscriberConfig) *pubsub.Subscriber {
+	t.Helper()
 	var s *pubsub.Subscriber
 	err := h.Enter(func() (err error) {
-		s, err = pubsub.NewSubscriber(pubsub.SubscriberConfig{Endpoint: endpoint})
+		s, err = pubsub.NewSubscriber(cfg)
 		return err
 	})
 	if err != nil {
