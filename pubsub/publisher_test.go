@@ -1,6 +1,7 @@
 package pubsub
 
 import (
+	"runtime"
 	"testing"
 	"time"
 )
@@ -51,3 +52,36 @@ func TestReserveGivenUp(t *testing.T) {
 	send(t, p, [][]byte{[]byte("a")})
 	wantPackets(t, m.packets, [][]byte{unhex(t, "0000 0200 61")})
 }
+
+// TestBacklogCalls has a backlog leave in as few system calls as it can: the
+// packets of each are as many as the kernel takes at once.
+func TestBacklogCalls(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("a packet a call here")
+	}
+	pub := newPublisherAt(t, freeEndpoint(t), PublisherConfig{Flush: FlushFull, High: Mark{Bytes: 4 << 20}})
+	before := pub.Stats().Source.IO
+	pub.src = &held{pub.src}
+	for range 3000 {
+		if _, err := pub.Send([]byte("t"), make([]byte, 1000)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	pub.src = pub.src.(*held).source
+	if n, _ := pub.src.Unsent(); n < 2000 {
+		t.Fatalf("a backlog of %d packets: the test tests nothing", n)
+	}
+	if err := pub.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	after := pub.Stats().Source.IO
+	packets, calls := after.Sent-before.Sent, after.Writes-before.Writes
+	if packets < 2000 || calls > packets/40 { // 44 packets of 1472 bytes are 64 KB
+		t.Errorf("%d packets left in %d calls", packets, calls)
+	}
+}
+
+// A held is a source from which nothing leaves.
+type held struct{ source }
+
+func (*held) Push(bool) error { return nil }

@@ -254,3 +254,73 @@ func TestServeReserve(t *testing.T) {
 		c.take(t, ev)
 	}
 }
+
+// TestNoLock holds the locks that Serve would need: without Concurrent no method
+// takes one, so none costs anything.
+func TestNoLock(t *testing.T) {
+	pub, sub := newPair(t, PublisherConfig{Completions: AllStages, Repair: -1}, SubscriberConfig{})
+	pub.guard.mu.Lock()
+	sub.guard.mu.Lock()
+	done := make(chan error, 1)
+	go func() {
+		done <- func() error {
+			sub.Subscribe("a")
+			sub.Unsubscribe("b")
+			if _, err := pub.Send([]byte("a"), nil); err != nil {
+				return err
+			}
+			if _, err := pub.SendFrames([]byte("a")); err != nil {
+				return err
+			}
+			if _, err := pub.TrySend([]byte("a"), nil); err != nil {
+				return err
+			}
+			if _, err := pub.Reserve([]byte("a"), 1); err != nil {
+				return err
+			}
+			if _, err := pub.Commit(1); err != nil {
+				return err
+			}
+			if err := errors.Join(pub.Flush(), pub.Poll(time.Millisecond)); err != nil {
+				return err
+			}
+			for range pub.Completions() {
+			}
+			pub.Backlog()
+			pub.Stats()
+			pub.FDs(nil)
+			pub.Due()
+			for messages := 0; messages < 4; {
+				ev, err := sub.Recv()
+				if err != nil {
+					return err
+				}
+				if ev.Kind == EventMessage {
+					messages++
+				}
+			}
+			if _, err := sub.TryRecv(); err != nil {
+				return err
+			}
+			if _, err := Poll([]PollItem{{Pub: pub, ServeOnly: true}, {Sub: sub}}, time.Millisecond); err != nil {
+				return err
+			}
+			sub.Stats()
+			sub.FDs(nil)
+			sub.Due()
+			other, err := sub.Share()
+			if err != nil {
+				return err
+			}
+			return errors.Join(other.Close(), sub.Close(), pub.Close())
+		}()
+	}()
+	select {
+	case err := <-done:
+		if err != nil {
+			t.Error(err)
+		}
+	case <-time.After(10 * time.Second):
+		t.Error("a method takes the lock")
+	}
+}
