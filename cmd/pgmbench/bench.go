@@ -26,7 +26,8 @@ const (
 	networkPong  = lab.Interface + ";" + groupThere + ";" + groupBack
 )
 
-// tripSize is the size in bytes of the messages whose round trips are timed.
+// tripSize is the size in bytes of the messages whose round trips, or ways there,
+// are timed.
 const tripSize = 100
 
 // A bench measures.
@@ -119,7 +120,7 @@ func (b *bench) tables() (ts []*table) {
 	if b.wants("pubsub-throughput") {
 		ts = append(ts, b.pubThroughput())
 	}
-	for _, kind := range []string{"spin", "blocking"} {
+	for _, kind := range []string{"spin", "blocking", oneWay + "spin", oneWay + "blocking"} {
 		if b.wants("pubsub-" + kind) {
 			ts = append(ts, b.pubRoundTrips(kind))
 		}
@@ -150,12 +151,14 @@ func (b *bench) throughput(size int) *table {
 	}
 }
 
-// trips returns what measures round trips between two roles.
+// trips returns what measures round trips, or the way there, between two roles.
 func (b *bench) trips(kind, prefix string) func(context.Context) (measured, error) {
 	return func(ctx context.Context) (measured, error) {
 		ping := b.task(kind, prefix+"ping", networkPing, tripSize, false)
 		pong := b.task(kind, prefix+"pong", networkPong, tripSize, false)
-		ping.Spin, pong.Spin = kind == "spin", kind == "spin"
+		for _, t := range []*task{ping, pong} {
+			t.Spin, t.OneWay = strings.HasSuffix(kind, "spin"), strings.HasPrefix(kind, oneWay)
+		}
 		return b.pair(ctx, pong, ping)
 	}
 }

@@ -31,8 +31,8 @@ func TestQuick(t *testing.T) {
 	if err := json.Unmarshal(out, &r); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
-	if len(r.Tables) != 6 {
-		t.Fatalf("%d tables, want 6", len(r.Tables))
+	if len(r.Tables) != len(kinds) {
+		t.Fatalf("%d tables, want %d", len(r.Tables), len(kinds))
 	}
 	own := r.Tables[0].Rows[len(r.Tables[0].Rows)-1]
 	if src, rcv := own.Rounds[0].Send.Source, own.Rounds[0].Receive.Receiver; src == nil || rcv == nil ||
@@ -43,6 +43,10 @@ func TestQuick(t *testing.T) {
 		for _, row := range table.Rows {
 			if row.Absent == "" && (row.Failed != "" || row.Figure.Median <= 0 || len(row.Rounds) != 1) {
 				t.Errorf("%s, %s: %+v", table.Kind, row.Name, row)
+			}
+			// The way there is a part of the round trip.
+			if m := row.Rounds; table.oneWay() && row.Absent == "" && (m[0].Receive.P50 >= m[0].Send.P50 || m[0].Receive.Messages < 50) {
+				t.Errorf("%s, %s: %d messages, %v µs there, %v µs there and back", table.Kind, row.Name, m[0].Receive.Messages, m[0].Receive.P50, m[0].Send.P50)
 			}
 		}
 	}

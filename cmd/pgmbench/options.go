@@ -16,9 +16,9 @@ const usage = `
 Usage: pgmbench [flags]
 
 Measures throughput and round trips of this stack beside raw UDP multicast and
-OpenPGM, and of its pub/sub beside libzmq, in turn, between two hosts that are
-network namespaces of this machine. Only the ratios of one run mean something:
-absolute figures are the machine's.
+OpenPGM, and of its pub/sub, with the time of one way too, beside libzmq, in
+turn, between two hosts that are network namespaces of this machine. Only the
+ratios of one run mean something: absolute figures are the machine's.
 
 It needs Linux, root and iproute2, and for the others gcc, pkg-config,
 libpgm-dev and libzmq3-dev; nothing leaves the machine.
@@ -34,9 +34,15 @@ const (
 )
 
 // kinds are the kinds of measurements.
-var kinds = []string{"throughput", "spin", "blocking", "pubsub-throughput", "pubsub-spin", "pubsub-blocking"}
+var kinds = []string{
+	"throughput", "spin", "blocking",
+	"pubsub-throughput", "pubsub-spin", "pubsub-blocking", "pubsub-" + oneWay + "spin", "pubsub-" + oneWay + "blocking",
+}
 
-const allKinds = "throughput, spin, blocking, or these with pubsub- before, or pubsub"
+// oneWay begins the kinds in which the way there is timed and not the way back.
+const oneWay = "oneway-"
+
+const allKinds = "throughput, spin, blocking, or these with pubsub- before, or pubsub-oneway-spin, pubsub-oneway-blocking, or pubsub"
 
 // options are what the command line asks for.
 type options struct {

@@ -66,7 +66,7 @@ func TestWants(t *testing.T) {
 		t.Errorf("--only spin: %+v, %v", o, err)
 	}
 	o, _, err = parse([]string{"--only", "pubsub"}, io.Discard)
-	if err != nil || o.wants("spin") || !o.wants("pubsub-spin") {
+	if err != nil || o.wants("spin") || !o.wants("pubsub-spin") || !o.wants("pubsub-oneway-spin") {
 		t.Errorf("--only pubsub: %+v, %v", o, err)
 	}
 }

@@ -1,215 +1,89 @@
 package main
 
 import (
-	"encoding/binary"
-	"errors"
-	"fmt"
-	"os"
-	"time"
-
 	"github.com/gopgm/gopgm/pgm"
+	"github.com/gopgm/gopgm/pgmnet"
 	"github.com/gopgm/gopgm/pubsub"
 )
 
-// A publisher is a Publisher of one topic.
-type publisher struct{ *pubsub.Publisher }
-
-func (t *task) publisher(flush pubsub.Flush) (publisher, error) {
-	cfg, err := t.config()
-	if err != nil {
-		return publisher{}, err
-	}
-	pub, err := pubsub.NewPublisher(pubsub.PublisherConfig{
-		Net:    cfg,
-		Source: pgm.SourceConfig{WindowBytes: int(t.Window), WindowPackets: windowPackets},
-		Flush:  flush,
-		Repair: -1, // finish does that
-	})
-	return publisher{pub}, err
+// A publisher is the outlet of package pubsub: it publishes to one topic.
+type publisher struct {
+	*pubsub.Publisher
+	topic  []byte
+	corked bool
 }
 
-// Send publishes a message and lets nothing wait.
-func (p publisher) Send(body []byte) error {
-	if _, err := p.Publisher.Send([]byte(topic), body); err != nil {
+func openPublisher(t *task, corked bool) (outlet, error) {
+	cfg, err := t.config()
+	if err != nil {
+		return nil, err
+	}
+	pc := pubsub.PublisherConfig{Net: cfg, Source: t.sourceConfig(), Repair: -1} // finish does the repairs
+	if corked {
+		pc.Flush = pubsub.FlushFull
+	}
+	p, err := pubsub.NewPublisher(pc)
+	return &publisher{p, []byte(topic), corked}, err
+}
+
+func (p *publisher) queue(msg []byte) error {
+	_, err := p.Send(p.topic, msg)
+	return err
+}
+
+func (p *publisher) send(msg []byte) error {
+	if _, err := p.Send(p.topic, msg); err != nil || !p.corked {
 		return err
 	}
 	return p.Flush()
 }
 
-// Close ends the session.
-func (p publisher) Close(time.Duration) error { return p.Publisher.Close() }
+func (p *publisher) close() error { return p.Close() }
 
-func (t *task) subscriber() (*pubsub.Subscriber, error) {
+func (p *publisher) stats() *pgmnet.SourceStats {
+	st := p.Stats().Source
+	return &st
+}
+
+// A subscriber is the inlet of package pubsub: it tells what it gets as one of
+// package pgmnet would.
+type subscriber struct {
+	*pubsub.Subscriber
+	ev pgm.Event
+}
+
+func openSubscriber(t *task) (inlet, error) {
 	cfg, err := t.config()
 	if err != nil {
 		return nil, err
 	}
-	sub, err := pubsub.NewSubscriber(pubsub.SubscriberConfig{
-		Net:      cfg,
-		Receiver: pgm.ReceiverConfig{BufferBytes: int(t.Window), WindowPackets: windowPackets},
-	})
+	s, err := pubsub.NewSubscriber(pubsub.SubscriberConfig{Net: cfg, Receiver: t.receiverConfig()})
 	if err != nil {
 		return nil, err
 	}
-	sub.Subscribe(topic)
-	return sub, nil
+	s.Subscribe(topic)
+	return &subscriber{Subscriber: s}, nil
 }
 
-// pubSend publishes numbered messages as fast as they go, in full packets.
-func pubSend(t *task, ready func()) (r result, err error) {
-	pub, err := t.publisher(pubsub.FlushFull)
+func (s *subscriber) take() (*pgm.Event, error) {
+	ev, err := s.Recv()
 	if err != nil {
-		return r, err
+		return nil, err
 	}
-	ready()
-	name, body := []byte(topic), make([]byte, t.Size)
-	var h heap
-	h.start()
-	for start := time.Now(); ; r.Messages++ {
-		if r.Messages%stampEvery == 0 && time.Since(start) > t.Duration {
-			break
-		}
-		binary.BigEndian.PutUint64(body, r.Messages)
-		if _, err := pub.Publisher.Send(name, body); err != nil {
-			return r, err
-		}
+	switch ev.Kind {
+	case pubsub.EventMessage:
+		s.ev.Kind, s.ev.Data = pgm.EventMessage, ev.Body()
+	case pubsub.EventGap:
+		s.ev = pgm.Event{Kind: pgm.EventLoss, First: ev.First, Last: ev.Last, Cause: ev.Cause}
+	case pubsub.EventJoin:
+		s.ev = pgm.Event{Kind: pgm.EventJoin}
+	default:
+		s.ev = pgm.Event{Kind: ev.Why}
 	}
-	err = pub.Flush()
-	h.stop(&r)
-	err = errors.Join(err, finish(pub, body))
-	st := pub.Stats().Source
-	r.Source = &st
-	return r, err
+	return &s.ev, nil
 }
 
-// pubReceive takes messages until the end, and checks that they are numbered
-// one after the other.
-func pubReceive(t *task, ready func()) (r result, err error) {
-	sub, err := t.subscriber()
-	if err != nil {
-		return r, err
-	}
-	defer sub.Close()
-	ready()
-	sub.SetDeadline(time.Now().Add(t.Duration + 2*patience))
-	err = r.subscribe(t, sub)
-	st := sub.Stats().Receiver
-	r.Receiver = &st
-	return r, err
-}
-
-// subscribe takes messages until the end.
-func (r *result) subscribe(t *task, sub *pubsub.Subscriber) error {
-	var first, last time.Time
-	var stamped, next uint64
-	var h heap
-	for {
-		ev, err := sub.Recv()
-		ended := r.Lost > 0 && errors.Is(err, os.ErrDeadlineExceeded)
-		if err != nil && !ended {
-			return err
-		}
-		if !ended && ev.Kind == pubsub.EventJoin {
-			continue
-		}
-		if !ended && ev.Kind == pubsub.EventGap {
-			r.lost(&pgm.Event{First: ev.First, Last: ev.Last, Cause: ev.Cause})
-			sub.SetDeadline(time.Now().Add(t.Duration + grief))
-			continue
-		}
-		var n uint64
-		if ended = ended || ev.Kind != pubsub.EventMessage; !ended {
-			n = binary.BigEndian.Uint64(ev.Body())
-		}
-		if ended || n == endMark {
-			h.stop(r)
-			if stamped > 0 {
-				r.Seconds = last.Sub(first).Seconds() * float64(r.Messages) / float64(stamped)
-			}
-			return nil
-		}
-		if len(ev.Body()) != t.Size || n != next {
-			r.Wrong++
-		}
-		next = n + 1
-		if r.Messages == 0 {
-			h.start()
-			first = time.Now()
-		} else if r.Messages%stampEvery == 0 {
-			last, stamped = time.Now(), r.Messages
-		}
-		r.Messages++
-	}
-}
-
-// pubPing publishes a message, waits for it to come back, and so on.
-func pubPing(t *task, ready func()) (r result, err error) {
-	pub, err := t.publisher(pubsub.FlushEach)
-	if err != nil {
-		return r, err
-	}
-	sub, err := t.subscriber()
-	if err != nil {
-		return r, err
-	}
-	defer sub.Close()
-	ready()
-	sub.SetDeadline(time.Now().Add(t.Duration + 2*patience))
-	name, body := []byte(topic), make([]byte, t.Size)
-	var h heap
-	h.start()
-	r, err = ping(t, body, func() error {
-		if _, err := pub.Publisher.Send(name, body); err != nil {
-			return err
-		}
-		for {
-			ev, err := sub.Recv()
-			switch {
-			case err != nil:
-				return err
-			case ev.Kind == pubsub.EventGap:
-				return fmt.Errorf("lost numbers %d to %d: %v", ev.First, ev.Last, ev.Cause)
-			case ev.Kind == pubsub.EventMessage && binary.BigEndian.Uint64(ev.Body()) == binary.BigEndian.Uint64(body):
-				return nil
-			}
-		}
-	})
-	h.stop(&r)
-	ps, ss := pub.Stats().Source, sub.Stats().Receiver
-	r.Source, r.Receiver = &ps, &ss
-	return r, errors.Join(err, finish(pub, body))
-}
-
-// pubPong publishes every message back until the end.
-func pubPong(t *task, ready func()) (r result, err error) {
-	pub, err := t.publisher(pubsub.FlushEach)
-	if err != nil {
-		return r, err
-	}
-	sub, err := t.subscriber()
-	if err != nil {
-		return r, err
-	}
-	defer sub.Close()
-	ready()
-	sub.SetDeadline(time.Now().Add(t.Duration + 2*patience))
-	name := []byte(topic)
-	for {
-		ev, err := sub.Recv()
-		if err != nil {
-			return r, err
-		}
-		if ev.Kind != pubsub.EventMessage {
-			continue
-		}
-		if binary.BigEndian.Uint64(ev.Body()) == endMark {
-			ps, ss := pub.Stats().Source, sub.Stats().Receiver
-			r.Source, r.Receiver = &ps, &ss
-			return r, pub.Close(0)
-		}
-		if _, err := pub.Publisher.Send(name, ev.Body()); err != nil {
-			return r, err
-		}
-		r.Messages++
-	}
+func (s *subscriber) stats() *pgmnet.ReceiverStats {
+	st := s.Stats().Receiver
+	return &st
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"os"
@@ -11,6 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/gopgm/gopgm/pgm"
 	"github.com/gopgm/gopgm/pgmnet"
 )
 
@@ -186,57 +186,69 @@ func rawReceive(t *task, ready func()) (r result, err error) {
 	}
 }
 
-// rawPair opens a socket for each direction.
-func rawPair(t *task) (out, in *rawSocket, err error) {
+// A rawOutlet is a socket that sends one message a call.
+type rawOutlet struct {
+	*rawSocket
+	spin bool
+}
+
+func openRawOutlet(t *task, _ bool) (outlet, error) {
 	n, err := pgmnet.ParseNetwork(t.Network)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	out, in = rawSender(&n), rawReceiver(&n)
-	return out, in, errors.Join(out.err, in.err)
+	s := rawSender(&n)
+	return rawOutlet{s, t.Spin}, s.err
 }
 
-// rawPing times round trips.
-func rawPing(t *task, ready func()) (r result, err error) {
-	out, in, err := rawPair(t)
-	if err != nil {
-		return r, err
+func (o rawOutlet) queue(msg []byte) error     { return o.send(msg) }
+func (o rawOutlet) send(msg []byte) error      { return o.rawSocket.send(msg, o.spin) }
+func (o rawOutlet) Flush() error               { return nil }
+func (o rawOutlet) close() error               { return unix.Close(o.fd) }
+func (o rawOutlet) stats() *pgmnet.SourceStats { return nil }
+
+// Poll does nothing for a time, awake or asleep.
+func (o rawOutlet) Poll(d time.Duration) error {
+	if !o.spin {
+		ts := unix.NsecToTimespec(max(int64(d), 0))
+		unix.Nanosleep(&ts, nil)
+		return nil
 	}
-	ready()
-	msg, buf := make([]byte, t.Size), make([]byte, t.Size)
-	r, err = ping(t, msg, func() error {
-		if err := out.send(msg, t.Spin); err != nil {
-			return err
-		}
-		for {
-			if _, err := in.recv(buf, t.Spin); err != nil {
-				return err
-			}
-			if binary.BigEndian.Uint64(buf) == binary.BigEndian.Uint64(msg) {
-				return nil
-			}
-		}
-	})
-	// An empty datagram tells the other end that this is over.
-	return r, errors.Join(err, unix.Send(out.fd, nil, 0))
+	for end := time.Now().Add(d); time.Now().Before(end); {
+	}
+	return nil
 }
 
-// rawPong sends every message back until an empty one comes.
-func rawPong(t *task, ready func()) (r result, err error) {
-	out, in, err := rawPair(t)
+// A rawInlet is a socket that receives one message a call.
+type rawInlet struct {
+	*rawSocket
+	spin bool
+	buf  [maxSize]byte
+	ev   pgm.Event
+}
+
+func openRawInlet(t *task) (inlet, error) {
+	n, err := pgmnet.ParseNetwork(t.Network)
 	if err != nil {
-		return r, err
+		return nil, err
 	}
-	ready()
-	buf := make([]byte, t.Size)
-	for {
-		n, err := in.recv(buf, t.Spin)
-		if n == 0 || err != nil {
-			return r, err
-		}
-		if err := out.send(buf[:n], t.Spin); err != nil {
-			return r, err
-		}
-		r.Messages++
-	}
+	s := rawReceiver(&n)
+	return &rawInlet{rawSocket: s, spin: t.Spin, ev: pgm.Event{Kind: pgm.EventMessage}}, s.err
+}
+
+func (i *rawInlet) take() (*pgm.Event, error) {
+	n, err := i.recv(i.buf[:], i.spin)
+	i.ev.Data = i.buf[:n]
+	return &i.ev, err
+}
+
+func (i *rawInlet) SetDeadline(at time.Time)     { i.timeout(time.Until(at)) }
+func (i *rawInlet) Close() error                 { return unix.Close(i.fd) }
+func (i *rawInlet) stats() *pgmnet.ReceiverStats { return nil }
+
+// monotonic reads CLOCK_MONOTONIC.
+func monotonic() (time.Duration, error) {
+	var ts unix.Timespec
+	err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts)
+	return time.Duration(ts.Nano()), err
 }

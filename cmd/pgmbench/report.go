@@ -34,7 +34,11 @@ func (t *table) print(w io.Writer) {
 		fmt.Fprintf(w, "\n%sThroughput, messages of %d B\n", what, t.Size)
 		fmt.Fprintf(tw, "\tmessages/s\tGb/s\tcores tx, rx\t× raw\t× %s\tarrived\n", t.Peer)
 	} else {
-		fmt.Fprintf(w, "\n%sRound trip, %s, %d B\n", what, kind, t.Size)
+		way := "Round trip"
+		if t.oneWay() {
+			way, kind = "One way", strings.TrimPrefix(kind, oneWay)
+		}
+		fmt.Fprintf(w, "\n%s%s, %s, %d B\n", what, way, kind, t.Size)
 		fmt.Fprintf(tw, "\tp50 µs\tp99\tp99.9\t× raw\t× %s\n", t.Peer)
 	}
 	for _, r := range t.Rows {
@@ -58,8 +62,8 @@ func (t *table) cells(r *row) []string {
 	}
 	times := []string{r.TimesRaw.ratio(), r.TimesPeer.ratio()}
 	if !t.throughput() {
-		p99 := r.median(func(m *measured) float64 { return m.Send.P99 })
-		p999 := r.median(func(m *measured) float64 { return m.Send.P999 })
+		p99 := r.median(func(m *measured) float64 { return t.times(m).P99 })
+		p999 := r.median(func(m *measured) float64 { return t.times(m).P999 })
 		return append([]string{r.Figure.format(micros), micros(p99), micros(p999)}, times...)
 	}
 	cores := func(cpu func(*measured) (float64, float64)) string {

@@ -28,6 +28,7 @@ type task struct {
 	Batch    bool // raw UDP: many packets a call
 	Pack     int  // raw UDP: messages a packet, if more than one
 	Spin     bool // poll rather than sleep
+	OneWay   bool // time the way there, of messages at a distance
 	Profile  string
 }
 
@@ -39,7 +40,7 @@ type result struct {
 	Causes   map[string]uint64 `json:",omitempty"` // and why
 	Wrong    uint64            // messages that were not the one expected
 
-	P50, P99, P999 float64 // round trips in microseconds
+	P50, P99, P999 float64 // round trips, or ways there, in microseconds
 
 	Allocs   uint64                // heap objects allocated meanwhile
 	GCs      uint32                // garbage collections meanwhile
@@ -49,18 +50,18 @@ type result struct {
 
 // roles are the ends there are. Each calls ready once the other end may start.
 var roles = map[string]func(t *task, ready func()) (result, error){
-	"send":        pgmSend,
-	"receive":     pgmReceive,
-	"ping":        pgmPing,
-	"pong":        pgmPong,
+	"send":        ownStack.send,
+	"receive":     ownStack.receive,
+	"ping":        ownStack.ping,
+	"pong":        ownStack.pong,
 	"raw-send":    rawSend,
 	"raw-receive": rawReceive,
-	"raw-ping":    rawPing,
-	"raw-pong":    rawPong,
-	"pub-send":    pubSend,
-	"pub-receive": pubReceive,
-	"pub-ping":    pubPing,
-	"pub-pong":    pubPong,
+	"raw-ping":    rawStack.ping,
+	"raw-pong":    rawStack.pong,
+	"pub-send":    pubStack.send,
+	"pub-receive": pubStack.receive,
+	"pub-ping":    pubStack.ping,
+	"pub-pong":    pubStack.pong,
 }
 
 // readyLine is what a role prints when it is ready.

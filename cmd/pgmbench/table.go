@@ -34,8 +34,8 @@ type row struct {
 	Failed string     `json:",omitempty"` // how it last failed
 	Rounds []measured // a round that failed has no messages
 
-	// Messages a second at the receiver, or the median round trip in
-	// microseconds, and what that is of the others' in the same round.
+	// Messages a second at the receiver, or the median round trip or way there
+	// in microseconds, and what that is of the others' in the same round.
 	Figure              summary
 	TimesRaw, TimesPeer *summary `json:",omitempty"`
 
@@ -63,11 +63,23 @@ func (t *table) measure(ctx context.Context) error {
 // throughput reports whether the figures are messages a second, not times.
 func (t *table) throughput() bool { return strings.HasSuffix(t.Kind, "throughput") }
 
+// oneWay reports whether the times are those of the way there, which the
+// receiver knows.
+func (t *table) oneWay() bool { return strings.Contains(t.Kind, oneWay) }
+
+// times returns the end that has the times.
+func (t *table) times(m *measured) *result {
+	if t.oneWay() {
+		return &m.Receive
+	}
+	return &m.Send
+}
+
 // figures returns a row's figure in each round, 0 where it failed.
 func (t *table) figures(r *row) (fs []float64) {
 	for i := range r.Rounds {
 		m := &r.Rounds[i]
-		f := m.Send.P50
+		f := t.times(m).P50
 		if t.throughput() {
 			f = m.rate()
 		}

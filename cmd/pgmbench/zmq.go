@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/gopgm/gopgm/internal/lab"
@@ -41,7 +42,8 @@ func (b *bench) pubThroughput() *table {
 	}
 }
 
-// pubRoundTrips returns the table of round trips of pub/sub.
+// pubRoundTrips returns the table of round trips of pub/sub, or of the way there
+// alone: both ends read the same clock.
 func (b *bench) pubRoundTrips(kind string) *table {
 	return &table{
 		Kind: "pubsub-" + kind,
@@ -50,7 +52,14 @@ func (b *bench) pubRoundTrips(kind string) *table {
 		Rows: []*row{
 			{Name: "raw UDP", run: b.trips(kind, "raw-")},
 			peerRow(zmqName, b.noZMQ, func(ctx context.Context) (measured, error) {
-				return b.zmqPair(ctx, "pong", "ping", zmqRate, kind == "spin")
+				var more []string
+				if strings.HasSuffix(kind, "spin") {
+					more = append(more, "--spin")
+				}
+				if strings.HasPrefix(kind, oneWay) {
+					more = append(more, "--interval", strconv.FormatFloat(paceInterval.Seconds(), 'f', -1, 64))
+				}
+				return b.zmqPair(ctx, "pong", "ping", zmqRate, more...)
 			}),
 			{Name: pubName, run: b.trips(kind, "pub-")},
 		},
@@ -65,7 +74,7 @@ const zmqRate = 4_000_000
 func (b *bench) zmqThroughput(ctx context.Context) (m measured, err error) {
 	rate := zmqRate
 	for try := range 5 {
-		m, err = b.zmqPair(ctx, "sink", "blast", rate, false)
+		m, err = b.zmqPair(ctx, "sink", "blast", rate)
 		if err != nil || m.lossless() {
 			return m, err
 		}
@@ -78,15 +87,12 @@ func (b *bench) zmqThroughput(ctx context.Context) (m measured, err error) {
 }
 
 // zmqPair runs two of the roles of libzmq's peer.
-func (b *bench) zmqPair(ctx context.Context, receive, send string, rate int, spin bool) (m measured, err error) {
+func (b *bench) zmqPair(ctx context.Context, receive, send string, rate int, more ...string) (m measured, err error) {
 	command := func(end int, role, out, in string) []string {
 		args := []string{role, "--size", strconv.Itoa(tripSize), "--rate", strconv.Itoa(rate),
 			"--duration", strconv.FormatFloat(time.Duration(b.duration).Seconds(), 'f', -1, 64),
 			"--out", endpoint(b.lab.Hosts[end], out), "--in", endpoint(b.lab.Hosts[end], in)}
-		if spin {
-			args = append(args, "--spin")
-		}
-		return args
+		return append(args, more...)
 	}
 	return b.peers(ctx,
 		b.command(receiving, b.zmq, command(receiving, receive, zmqBack, zmqThere)...),

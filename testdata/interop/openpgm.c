@@ -45,6 +45,7 @@
 #include <time.h>
 #include <unistd.h>
 #include <pgm/pgm.h>
+#include "peer.h"
 
 static struct {
 	const char *network;
@@ -93,53 +94,22 @@ static void die(const char *what, pgm_error_t *err)
 	exit(1);
 }
 
-static double now(void)
-{
-	struct timespec t;
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec + t.tv_nsec * 1e-9;
-}
-
 /* ---- messages ---- */
 
-/* Each message has its own xorshift64* generator, seeded by its index. The first
- * number chooses the size, the others are its bytes, lowest first. */
-static uint64_t next(uint64_t *state)
-{
-	uint64_t x = *state;
-	x ^= x >> 12;
-	x ^= x << 25;
-	x ^= x >> 27;
-	*state = x;
-	return x * UINT64_C(0x2545F4914F6CDD1D);
-}
-
+/* The first number of a message's generator chooses the size, the others are its
+ * bytes. */
 static size_t message(uint64_t index)
 {
-	uint64_t state = (index + 1) * UINT64_C(0x9E3779B97F4A7C15);
+	uint64_t state = seed(index);
 	size_t len = opt.min + (next(&state) >> 33) % (opt.max - opt.min + 1);
-	for (size_t i = 0; i < len; i += 8) {
-		uint64_t x = next(&state);
-		for (size_t j = i; j < i + 8 && j < len; j++, x >>= 8)
-			buf[j] = (unsigned char)x;
-	}
+	fill(&state, buf, len);
 	return len;
 }
 
-/* FNV-1a, 64 bits, over the length of each message as four bytes, highest first,
- * and then its bytes. */
-static uint64_t digest = UINT64_C(0xcbf29ce484222325);
-
-static void fnv(const unsigned char *p, size_t n)
-{
-	while (n--)
-		digest = (digest ^ *p++) * UINT64_C(0x100000001b3);
-}
-
+/* The digest is over the length of each message and then its bytes. */
 static void add_to_digest(size_t len)
 {
-	unsigned char size[4] = { len >> 24, len >> 16, len >> 8, len };
-	fnv(size, sizeof size);
+	fnv32(len);
 	fnv(buf, len);
 }
 
@@ -376,18 +346,12 @@ static void do_recv(bool contents)
 	report(messages, bytes, last > first ? last - first : 0);
 }
 
-static int ascending(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-	return x < y ? -1 : x > y;
-}
-
 static void do_ping(void)
 {
 	open_socket(true, true);
 	serve(opt.delay);
 	uint64_t warm = opt.count / 10, n = 0;
-	double *us = calloc(opt.count, sizeof *us);
+	double *trips = calloc(opt.count, sizeof *trips);
 	size_t len;
 	for (uint64_t i = 0; i < warm + opt.count; i++) {
 		memset(buf, 0, opt.max);
@@ -400,12 +364,11 @@ static void do_ping(void)
 		if (echo != i)
 			break;
 		if (i >= warm)
-			us[n++] = (now() - sent) * 1e6;
+			trips[n++] = now() - sent;
 	}
-	qsort(us, n, sizeof *us, ascending);
-#define AT(q) (n ? us[(uint64_t)((n - 1) * (q))] : 0)
+	sort_times(trips, n);
 	printf("{\"messages\":%" PRIu64 ",\"resets\":%" PRIu64 ",\"p50\":%.1f,\"p99\":%.1f,\"p999\":%.1f}\n",
-	       n, resets, AT(.5), AT(.99), AT(.999));
+	       n, resets, at_share(trips, n, .5), at_share(trips, n, .99), at_share(trips, n, .999));
 }
 
 static void do_pong(void)

@@ -27,9 +27,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 #include <zmq.h>
+#include "peer.h"
 
 static struct {
 	const char *network;
@@ -70,13 +70,6 @@ static void die(const char *what)
 	exit(1);
 }
 
-static double now(void)
-{
-	struct timespec t;
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec + t.tv_nsec * 1e-9;
-}
-
 /* ---- messages ---- */
 
 enum { MAX_PARTS = 4 };
@@ -88,24 +81,14 @@ struct message {
 	unsigned char *bytes;
 };
 
-/* Each message has its own xorshift64* generator, seeded by its number. The first
- * numbers choose the size, how many parts, and where these end; the others are the
- * bytes, lowest first. */
-static uint64_t next(uint64_t *state)
-{
-	uint64_t x = *state;
-	x ^= x >> 12;
-	x ^= x << 25;
-	x ^= x >> 27;
-	*state = x;
-	return x * UINT64_C(0x2545F4914F6CDD1D);
-}
+/* The first numbers of a message's generator choose the size, how many parts, and
+ * where these end; the others are the bytes. */
 
 /* Sets all of the message of an index but its bytes, and returns the generator
  * for those. Most messages are small, of one part. */
 static uint64_t shape(uint64_t index, struct message *m)
 {
-	uint64_t state = (index + 1) * UINT64_C(0x9E3779B97F4A7C15);
+	uint64_t state = seed(index);
 	uint64_t x = next(&state) >> 8;
 	int bits = x % 22;
 	uint64_t sizes = bits < 18 ? UINT64_C(1) << bits : 64;
@@ -128,12 +111,7 @@ static size_t size_of(const struct message *m) { return m->end[m->parts - 1]; }
 static void make(uint64_t index, struct message *m)
 {
 	uint64_t state = shape(index, m);
-	size_t size = size_of(m);
-	for (size_t i = 0; i < size; i += 8) {
-		uint64_t x = next(&state);
-		for (size_t j = i; j < i + 8 && j < size; j++, x >>= 8)
-			m->bytes[j] = (unsigned char)x;
-	}
+	fill(&state, m->bytes, size_of(m));
 }
 
 static bool same(const struct message *a, const struct message *b)
@@ -141,22 +119,8 @@ static bool same(const struct message *a, const struct message *b)
 	return a->parts == b->parts && !memcmp(a->end, b->end, a->parts * sizeof *a->end);
 }
 
-/* FNV-1a, 64 bits, over the number of parts as four bytes, highest first, and for
- * each part its length in the same way and then its bytes. */
-static uint64_t digest = UINT64_C(0xcbf29ce484222325);
-
-static void fnv(const unsigned char *p, size_t n)
-{
-	while (n--)
-		digest = (digest ^ *p++) * UINT64_C(0x100000001b3);
-}
-
-static void fnv32(uint32_t x)
-{
-	unsigned char b[4] = { x >> 24, x >> 16, x >> 8, x };
-	fnv(b, sizeof b);
-}
-
+/* The digest is over the number of parts, and for each part its length and then
+ * its bytes. */
 static void add_to_digest(const struct message *m)
 {
 	fnv32(m->parts);
@@ -226,7 +190,7 @@ static void do_send(void)
 {
 	open_socket(ZMQ_PUB);
 	struct message m = buffer();
-	usleep(opt.delay * 1e6);
+	pause_for(opt.delay);
 	first = now();
 	for (uint64_t i = opt.first; i < opt.first + opt.count; i++) {
 		make(i, &m);
