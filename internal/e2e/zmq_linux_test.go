@@ -5,6 +5,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -137,17 +138,22 @@ func openPublisherAt(t *testing.T, h *lab.Host, endpoint string, rate int) *pubs
 
 func openPublisherWith(t *testing.T, h *lab.Host, cfg pubsub.PublisherConfig) *pubsub.Publisher {
 	t.Helper()
-	var p *pubsub.Publisher
-	err := h.Enter(func() (err error) {
-		p, err = pubsub.NewPublisher(cfg)
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { p.Close() })
+	p := openOn(t, h, func() (*pubsub.Publisher, error) { return pubsub.NewPublisher(cfg) })
 	p.SetDeadline(time.Now().Add(zmqLimit))
 	return p
+}
+
+// openOn opens something on a host, in this process.
+func openOn[T io.Closer](t *testing.T, h *lab.Host, open func() (T, error)) (c T) {
+	t.Helper()
+	if err := h.Enter(func() (err error) {
+		c, err = open()
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	return c
 }
 
 func publisherConfig(rate int) pubsub.PublisherConfig {
@@ -170,15 +176,7 @@ func openSubscriberAt(t *testing.T, h *lab.Host, endpoint string) *pubsub.Subscr
 
 func openSubscriberWith(t *testing.T, h *lab.Host, cfg pubsub.SubscriberConfig) *pubsub.Subscriber {
 	t.Helper()
-	var s *pubsub.Subscriber
-	err := h.Enter(func() (err error) {
-		s, err = pubsub.NewSubscriber(cfg)
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { s.Close() })
+	s := openOn(t, h, func() (*pubsub.Subscriber, error) { return pubsub.NewSubscriber(cfg) })
 	s.Subscribe("")
 	return s
 }
