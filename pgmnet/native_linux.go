@@ -109,6 +109,9 @@ func (c *native) open(s *sockets, mode IO) error {
 		}
 	}
 	c.polls = append(c.polls, unix.PollFd{Fd: int32(fd), Events: unix.POLLOUT})
+	if s.arrivals {
+		settleArrivals()
+	}
 	c.buf.init(mode, gro, s.arrivals)
 	c.buf.header = s.raw && s.local.Addr().Is4()
 	gso := offload && hasSegment(fd)

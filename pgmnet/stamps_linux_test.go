@@ -242,3 +242,32 @@ func TestStampTake(t *testing.T) {
 		}
 	}
 }
+
+// TestFirstArrival has each Receiver be the first in the system that asks for
+// stamps, if nothing else does, and get a packet at once: it has one.
+func TestFirstArrival(t *testing.T) {
+	cfg := testConfig(t, Auto)
+	stamped := cfg
+	stamped.Stamps = true
+	s := newTestSource(t, cfg, pgm.SourceConfig{})
+	for i := range 20 {
+		r := newTestReceiver(t, stamped, pgm.ReceiverConfig{})
+		if err := s.Send([]byte("x")); err != nil {
+			t.Fatal(err)
+		}
+		for {
+			ev, err := r.Recv()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if ev.Kind == pgm.EventMessage {
+				if ev.Arrived == 0 {
+					t.Errorf("receiver %d: no stamp", i)
+				}
+				break
+			}
+		}
+		r.Close()
+		time.Sleep(5 * time.Millisecond) // the kernel stops, too, when nobody asks
+	}
+}
