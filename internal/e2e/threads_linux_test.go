@@ -24,7 +24,7 @@ const roleEnv = "PGM_E2E_ROLE"
 
 func TestMain(m *testing.M) {
 	roles := map[string]func(*census) error{
-		"source": sourceRole, "receiver": receiverRole, "publisher": publisherRole,
+		"source": sourceRole, "receiver": receiverRole, "publisher": publisherRole, "subscriber": subscriberRole,
 		"publish": publishRole, "subscribe": subscribeRole,
 		"publish-calls": publishCallsRole, "subscribe-calls": subscribeCallsRole,
 	}

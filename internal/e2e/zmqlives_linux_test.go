@@ -1,6 +1,8 @@
 package e2e
 
 import (
+	"bytes"
+	"fmt"
 	"os"
 	"strconv"
 	"testing"
@@ -87,33 +89,75 @@ func TestZeroMQPUBKilled(t *testing.T) {
 	t.Logf("%d messages of %d sources, %d gaps", messages, len(sources), gaps)
 }
 
-// TestSubscriberReopened closes our subscriber ten times while libzmq's PUB
-// sends, and opens another.
-func TestSubscriberReopened(t *testing.T) {
+// subscriberRole takes messages until it is killed, and fails if one is missing or
+// was not sent. It tells once it has some.
+func subscriberRole(*census) error {
+	first, err := strconv.Atoi(os.Getenv(firstEnv))
+	if err != nil {
+		return err
+	}
+	sub, err := pubsub.NewSubscriber(pubsub.SubscriberConfig{Endpoint: zmqEndpoint})
+	if err != nil {
+		return err
+	}
+	sub.Subscribe("")
+	fmt.Println("ready")
+	parts := interop.Parts{Max: lifeMax}
+	next, end := first, lifeNumbers // the next is one of these
+	for messages := 0; ; {
+		ev, err := sub.Recv()
+		switch {
+		case err != nil:
+			return err
+		case ev.Kind == pubsub.EventJoin:
+			continue
+		case ev.Kind != pubsub.EventMessage:
+			return fmt.Errorf("%v before message %d: %v", ev.Kind, next, ev.Cause)
+		case messages == 0 && len(bytes.Join(ev.Frames, nil)) < unlike:
+			continue // which one?
+		}
+		i, ok := parts.Find(ev.Frames, next, end)
+		if !ok {
+			return fmt.Errorf("what came is not message %d, or one up to %d", next, end-1)
+		}
+		next, end = i+1, i+2
+		if messages++; messages == lifeMessages {
+			fmt.Printf("{\"Messages\":%d,\"Next\":%d}\n", messages, next)
+		}
+	}
+}
+
+// TestSubscriberKilled kills our subscriber ten times while libzmq's PUB sends,
+// and starts another.
+func TestSubscriberKilled(t *testing.T) {
 	program := interop.ZeroMQ.Require(t)
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
 	l := lab.Require(t, 2)
 	hurt(t, l.Hosts[1], 2)
 	startZeroMQ(t, l.Hosts[0], program, zmqArgs("send", 0, lifeNumbers, lifeMax, lifeRate))
 	next := 0
 	for i := range lives {
-		sub := openSubscriber(t, l.Hosts[1])
-		sub.SetDeadline(time.Now().Add(lifeLimit))
-		c := newChecker(next, lifeNumbers, lifeMax)
-		for c.messages < lifeMessages {
-			ev, err := sub.Recv()
-			if err != nil {
-				t.Fatalf("life %d: %v", i, err)
-			}
-			c.take(t, ev)
-		}
-		if c.gaps > 0 {
-			t.Errorf("life %d: %d gaps", i, c.gaps)
-		}
-		t.Logf("life %d: up to message %d", i, c.next-1)
-		next = c.next
-		if err := sub.Close(); err != nil {
+		cmd := l.Hosts[1].Command(self)
+		cmd.Env = append(os.Environ(), roleEnv+"=subscriber", firstEnv+"="+strconv.Itoa(next))
+		peer, err := interop.Start(cmd)
+		if err != nil {
 			t.Fatal(err)
 		}
+		timer := time.AfterFunc(lifeLimit, peer.Kill)
+		got, err := peer.Report()
+		if err != nil {
+			t.Fatalf("life %d: %v", i, err)
+		}
+		timer.Stop()
+		peer.Kill()
+		if got.Messages != lifeMessages || got.Next < next+lifeMessages {
+			t.Errorf("life %d: %+v, want %d messages, the last beyond %d", i, got, lifeMessages, next)
+		}
+		t.Logf("life %d: up to message %d", i, got.Next-1)
+		next = got.Next
 	}
 }
 
