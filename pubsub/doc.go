@@ -49,6 +49,12 @@
 // kernel's or the network card's own time stamp, and left the window. With
 // Net.Stamps, messages received have the time when they arrived.
 //
+// # How a session ends
+//
+// [Publisher.Close] sends the backlog, tells Subscribers of the end and answers
+// NAKs for a while; [Publisher.Abort] does neither and gives them a reason. They get
+// an EventLeave that says which, and whose: [Publisher.Source] is the name.
+//
 // # What gets lost
 //
 // Whole messages only are delivered. When packets are lost for good, the
