@@ -240,8 +240,9 @@ func (p *Publisher) Close() error {
 
 // Abort ends the session at once and closes the sockets: what has not left is
 // dropped, NAKs are answered no more, and subscribers are told so with a reason, 0
-// to 63. Theirs end with an EventLeave by pgm.EventReset that has it as its Code.
-// With Concurrent, calls that block return pgm.ErrClosed, and Close sooner.
+// to 63; a larger one becomes 63. Theirs end with an EventLeave by pgm.EventReset
+// that has it as its Code. With Concurrent, calls that block return pgm.ErrClosed,
+// and Close sooner.
 func (p *Publisher) Abort(code uint8) error {
 	p.lock()
 	defer p.unlock()
