@@ -45,11 +45,11 @@ func TestBadPackets(t *testing.T) {
 		t.Run(tt.desc, func(t *testing.T) {
 			endpoint := freeEndpoint(t)
 			sub := newSubscriberAt(t, endpoint, SubscriberConfig{MaxMessage: limit})
-			n, port, err := ParseEndpoint(endpoint)
+			e, err := ParseEndpoint(endpoint)
 			if err != nil {
 				t.Fatal(err)
 			}
-			src, err := pgmnet.NewSource(pgmnet.Config{Network: n, Port: port}, pgm.SourceConfig{Port: port, MaxTPDU: 1472})
+			src, err := pgmnet.NewSource(pgmnet.Config{Network: e.Network, Port: e.Port}, pgm.SourceConfig{Port: e.Port, MaxTPDU: 1472})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -111,7 +111,7 @@ func TestBadDatagrams(t *testing.T) {
 	pub, sub := newPair(t, PublisherConfig{Repair: -1}, SubscriberConfig{})
 	defer pub.Close()
 	sub.Subscribe("")
-	n, port, err := ParseEndpoint(sub.cfg.Endpoint)
+	e, err := ParseEndpoint(sub.cfg.Endpoint)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -121,7 +121,7 @@ func TestBadDatagrams(t *testing.T) {
 	}
 	defer conn.Close()
 	fragment := func(f wire.Fragment, data string) []byte {
-		d := wire.Data{Header: wire.Header{SrcPort: 1, DstPort: port, Type: wire.TypeODATA}, SQN: 5, Trail: 5, Payload: []byte(data)}
+		d := wire.Data{Header: wire.Header{SrcPort: 1, DstPort: e.Port, Type: wire.TypeODATA}, SQN: 5, Trail: 5, Payload: []byte(data)}
 		d.Options.Set(wire.OptFragment)
 		d.Options.Fragment = f
 		return wire.AppendData(nil, &d)
@@ -141,7 +141,7 @@ func TestBadDatagrams(t *testing.T) {
 		{"a fragment of a later message", fragment(wire.Fragment{First: 6, Offset: 1, Length: 4}, "ab"), pgm.DropMalformed},
 		{"a fragment with nothing in it", fragment(wire.Fragment{First: 4, Offset: 1, Length: 4}, ""), pgm.DropMalformed},
 	} {
-		if _, err := conn.WriteToUDP(tt.pkt, &net.UDPAddr{IP: n.Send.AsSlice(), Port: int(port)}); err != nil {
+		if _, err := conn.WriteToUDP(tt.pkt, &net.UDPAddr{IP: e.Send.AsSlice(), Port: int(e.Port)}); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := pub.Send([]byte("t"), numbered(i, 8)); err != nil {

@@ -13,7 +13,7 @@ import (
 // A cable is a source and the receiver of it: what is pushed is there to be
 // received, packet by packet, with no network between.
 type cable struct {
-	source                            // for the methods that no test here calls
+	Source                            // for the methods that no test here calls
 	buf                 [1 << 20]byte // of packets that lie one after the other
 	at                  int
 	packets             [][]byte
@@ -45,7 +45,7 @@ func (w *cable) Stats() pgmnet.SourceStats               { return pgmnet.SourceS
 
 // A cableEnd is the receiving end of a cable.
 type cableEnd struct {
-	receiver // for the methods that no test here calls
+	Receiver // for the methods that no test here calls
 	c        *cable
 }
 

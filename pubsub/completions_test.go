@@ -1,6 +1,7 @@
 package pubsub
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"runtime"
@@ -129,7 +130,7 @@ func TestMillionCompletions(t *testing.T) {
 			} else {
 				done <- pgm.EventFin
 			}
-			if err := cfg.fill(); err != nil {
+			if err := errors.Join(cfg.fillNet(), cfg.fill()); err != nil {
 				t.Fatal(err)
 			}
 			src, err := pgmnet.NewSource(cfg.Net, cfg.Source)

@@ -105,7 +105,8 @@ func def[T comparable](v *T, d T) {
 	}
 }
 
-func (c *PublisherConfig) fill() error {
+// fillNet fills in what belongs to the network.
+func (c *PublisherConfig) fillNet() error {
 	if c.Endpoint != "" {
 		e, err := ParseEndpoint(c.Endpoint)
 		if err != nil {
@@ -115,10 +116,12 @@ func (c *PublisherConfig) fill() error {
 		c.Source.Port = e.Port
 	}
 	if c.Source.MaxTPDU == 0 {
-		if err := c.fillTPDU(); err != nil {
-			return err
-		}
+		return c.fillTPDU()
 	}
+	return nil
+}
+
+func (c *PublisherConfig) fill() error {
 	c.Net.Stamps = c.Net.Stamps || c.Completions&StageWire != 0
 	def(&c.Source.WindowBytes, 64<<20)
 	def(&c.High.Bytes, min(c.Source.WindowBytes/4, 16<<20))
@@ -164,7 +167,8 @@ func (c *PublisherConfig) fillTPDU() error {
 	return nil
 }
 
-func (c *SubscriberConfig) fill() error {
+// fillNet fills in what belongs to the network.
+func (c *SubscriberConfig) fillNet() error {
 	if c.Endpoint != "" {
 		e, err := ParseEndpoint(c.Endpoint)
 		if err != nil {
@@ -173,9 +177,12 @@ func (c *SubscriberConfig) fill() error {
 		e.set(&c.Net)
 		c.Receiver.Port = e.Port
 	}
+	return nil
+}
+
+func (c *SubscriberConfig) fill() error {
 	def(&c.MaxMessage, 32<<20)
 	def(&c.QueueBytes, 16<<20)
-
 	def(&c.Receiver.NAKNudge, 2*time.Millisecond)
 	c.Receiver.NAKNudge = max(c.Receiver.NAKNudge, 0)
 	if c.MaxMessage < 0 {

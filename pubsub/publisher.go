@@ -10,31 +10,11 @@ import (
 	"github.com/gopgm/gopgm/seq"
 )
 
-// A source is what a Publisher needs of a pgmnet.Source.
-type source interface {
-	Room(packets int) error
-	Reserve() []byte
-	Commit(n int) seq.Num
-	Push(runs bool) error
-	Await() error
-	Poll(d time.Duration) error
-	Unsent() (packets, bytes int)
-	Progress() (trail, unsent, next seq.Num)
-	MaxData() int
-	SetDeadline(t time.Time)
-	Finish() error
-	Close(linger time.Duration) error
-	Abort(code uint8) error
-	Stats() pgmnet.SourceStats
-	FDs(dst []pgmnet.FD) []pgmnet.FD
-	Due() time.Duration
-}
-
 // A Publisher sends messages to a group. It is not safe for concurrent use, unless
 // PublisherConfig.Concurrent is set.
 type Publisher struct {
 	cfg  PublisherConfig
-	src  source
+	src  Source
 	name pgm.SourceID
 
 	open   []byte    // the packet begun, as much of it as is used; nil if there is none
@@ -76,6 +56,9 @@ type PublisherStats struct {
 
 // NewPublisher opens a Publisher.
 func NewPublisher(cfg PublisherConfig) (*Publisher, error) {
+	if err := cfg.fillNet(); err != nil {
+		return nil, err
+	}
 	if err := cfg.fill(); err != nil {
 		return nil, err
 	}
@@ -88,7 +71,7 @@ func NewPublisher(cfg PublisherConfig) (*Publisher, error) {
 	return p, nil
 }
 
-func newPublisher(cfg PublisherConfig, src source) *Publisher {
+func newPublisher(cfg PublisherConfig, src Source) *Publisher {
 	def(&cfg.Source.WindowPackets, 65536)
 	n := 1
 	for n <= cfg.Source.WindowPackets {

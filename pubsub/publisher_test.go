@@ -82,6 +82,6 @@ func TestBacklogCalls(t *testing.T) {
 }
 
 // A held is a source from which nothing leaves.
-type held struct{ source }
+type held struct{ Source }
 
 func (*held) Push(bool) error { return nil }

@@ -13,19 +13,6 @@ import (
 	"github.com/gopgm/gopgm/seq"
 )
 
-// A receiver is what a Subscriber needs of a pgmnet.Receiver.
-type receiver interface {
-	Recv() (pgm.Event, error)
-	TryRecv() (ev pgm.Event, ok bool, err error)
-	SetDeadline(t time.Time)
-	Close() error
-	Stats() pgmnet.ReceiverStats
-	FDs(dst []pgmnet.FD) []pgmnet.FD
-	Due() time.Duration
-	TakeIn() error
-	TakeInDue() time.Duration
-}
-
 // A Subscriber delivers the messages of the topics subscribed to, from every
 // source that sends to its groups. It is not safe for concurrent use, unless
 // SubscriberConfig.Concurrent is set.
@@ -48,7 +35,7 @@ type Subscriber struct {
 // A hub is the receive of a Subscriber.
 type hub struct {
 	guard     guard
-	rcv       receiver
+	rcv       Receiver
 	streams   map[pgm.SourceID]*stream
 	last      *stream       // the one heard last
 	current   *stream       // the one whose packet may have more messages, or nil
@@ -89,6 +76,9 @@ type SubscriberStats struct {
 
 // NewSubscriber opens a Subscriber, which has no subscriptions yet.
 func NewSubscriber(cfg SubscriberConfig) (*Subscriber, error) {
+	if err := cfg.fillNet(); err != nil {
+		return nil, err
+	}
 	if err := cfg.fill(); err != nil {
 		return nil, err
 	}
@@ -99,7 +89,7 @@ func NewSubscriber(cfg SubscriberConfig) (*Subscriber, error) {
 	return newSubscriber(cfg, rcv), nil
 }
 
-func newSubscriber(cfg SubscriberConfig, rcv receiver) *Subscriber {
+func newSubscriber(cfg SubscriberConfig, rcv Receiver) *Subscriber {
 	h := &hub{rcv: rcv, streams: make(map[pgm.SourceID]*stream)}
 	h.guard.on = cfg.Concurrent
 	s := &Subscriber{hub: h, cfg: cfg}

@@ -48,14 +48,14 @@ func (p *Publisher) Completions() iter.Seq[Completion] {
 // that, messages are refused rather than dropped.
 const maxDrops = 4096
 
-// A tracer is a source that notes when packets pass the stages. It stands before
+// A tracer is a Source that notes when packets pass the stages. It stands before
 // the source of a Publisher that is to tell of completions.
 //
 // A stage is a cursor over the numbers of packets, between what was reported and
 // what was reached; which messages ended in a packet, the Publisher's ring tells.
 // Dropped messages have ids in between, so their runs are cut out.
 type tracer struct {
-	source
+	Source
 	stamps stamped  // nil if the source has none
 	stages Stage    // asked for
 	last   []uint64 // Publisher.last
@@ -105,8 +105,8 @@ type run struct {
 	at          int64
 }
 
-func newTracer(src source, stages Stage, last []uint64) *tracer {
-	t := &tracer{source: src, stages: stages, last: last, recs: make([]record, len(last))}
+func newTracer(src Source, stages Stage, last []uint64) *tracer {
+	t := &tracer{Source: src, stages: stages, last: last, recs: make([]record, len(last))}
 	t.stamps, _ = src.(stamped)
 	_, _, next := src.Progress()
 	t.built, t.unsent, t.left = next, next, next
@@ -125,7 +125,7 @@ func (t *tracer) index(n seq.Num) uint32 { return uint32(n) & uint32(len(t.recs)
 // Commit makes a record for the packet, and for each number that the source has
 // left out before it.
 func (t *tracer) Commit(n int) seq.Num {
-	num := t.source.Commit(n)
+	num := t.Source.Commit(n)
 	var now int64
 	if t.stages&StageTaken != 0 {
 		now = time.Now().UnixNano()
@@ -151,13 +151,13 @@ func (t *tracer) reuse(num seq.Num) *record {
 }
 
 func (t *tracer) Push(runs bool) error {
-	err := t.source.Push(runs)
+	err := t.Source.Push(runs)
 	t.note()
 	return err
 }
 
 func (t *tracer) Await() error {
-	err := t.source.Await()
+	err := t.Source.Await()
 	t.note()
 	return err
 }
@@ -169,7 +169,7 @@ func (t *tracer) Poll(d time.Duration) error {
 		if n, _ := t.Unsent(); n > 0 {
 			step = min(step, pollStep)
 		}
-		err := t.source.Poll(max(step, 0))
+		err := t.Source.Poll(max(step, 0))
 		t.note()
 		if err != nil || !time.Now().Before(end) {
 			return err
@@ -183,8 +183,8 @@ func (t *tracer) Close(linger time.Duration) error {
 			break // what is wrong, Close of the source will tell
 		}
 	}
-	_, _, end := t.source.Progress()
-	err := t.source.Close(linger)
+	_, _, end := t.Source.Progress()
+	err := t.Source.Close(linger)
 	t.over(end)
 	return err
 }
@@ -192,8 +192,8 @@ func (t *tracer) Close(linger time.Duration) error {
 // Abort takes back the numbers of packets that were not sent: their messages are
 // told of all the same.
 func (t *tracer) Abort(code uint8) error {
-	_, _, end := t.source.Progress()
-	err := t.source.Abort(code)
+	_, _, end := t.Source.Progress()
+	err := t.Source.Abort(code)
 	t.over(end)
 	return err
 }
@@ -209,7 +209,7 @@ func (t *tracer) over(end seq.Num) {
 // note notes the time for the packets that the kernel has taken since the last
 // time, and the stamps that are known.
 func (t *tracer) note() {
-	if _, unsent, _ := t.source.Progress(); unsent != t.unsent {
+	if _, unsent, _ := t.Source.Progress(); unsent != t.unsent {
 		var now int64
 		if t.stages&StageKernel != 0 {
 			now = time.Now().UnixNano()
@@ -229,7 +229,7 @@ func (t *tracer) stamp() {
 		t.left = t.unsent
 		return
 	}
-	_, _, next := t.source.Progress()
+	_, _, next := t.Source.Progress()
 	for {
 		st, ok := t.stamps.NextStamp()
 		if !ok {
@@ -392,7 +392,7 @@ func (t *tracer) told(k *cursor) (at int64, by Clock) {
 // reach looks how far k's stage was reached. It reports whether there is
 // something new.
 func (t *tracer) reach(k *cursor) bool {
-	trail, _, next := t.source.Progress()
+	trail, _, next := t.Source.Progress()
 	if t.closed {
 		next = t.end
 	}

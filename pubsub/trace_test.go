@@ -16,7 +16,7 @@ import (
 // A fakeSource has a window and takes packets, stamps them and lets them go as a
 // random generator wants.
 type fakeSource struct {
-	source              // for the methods that no test here calls
+	Source              // for the methods that no test here calls
 	rng                 *rand.Rand
 	window              int
 	trail, unsent, next seq.Num

@@ -14,7 +14,7 @@ import (
 // A stalled is a source whose socket takes nothing until it is let go: a window
 // of so many packets without a network.
 type stalled struct {
-	source            // for the methods that no test here calls
+	Source            // for the methods that no test here calls
 	limit         int // packets in the window
 	trail, unsent seq.Num
 	next          seq.Num
