@@ -41,7 +41,7 @@ type Publisher struct {
 
 	guard   guard
 	user    time.Time // the deadline the user has set
-	closing bool      // Close was called, if guard is on, or Abort
+	closing bool      // Close or Abort was called
 }
 
 // PublisherStats counts what a Publisher did.
@@ -216,6 +216,7 @@ func (p *Publisher) Close() error {
 	if p.guard.on {
 		return p.closeShared()
 	}
+	p.closing = true
 	p.complete()
 	p.src.SetDeadline(time.Now().Add(max(p.cfg.Linger, 0)))
 	return p.src.Close(max(p.cfg.Repair, 0))
@@ -317,7 +318,7 @@ func (p *Publisher) above() error {
 		mark = &p.cfg.Low
 	}
 	packets, bytes := p.src.Unsent()
-	if packets > 0 && (bytes > mark.Bytes || mark.Messages > 0 && p.backlog() > mark.Messages) {
+	if packets > 0 && (bytes > mark.Bytes || p.cfg.High.Messages > 0 && p.backlog() > mark.Messages) {
 		return ErrWouldBlock
 	}
 	p.full = false

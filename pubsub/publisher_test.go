@@ -67,7 +67,7 @@ func TestBacklogCalls(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	pub.src = pub.src.(*held).source
+	pub.src = pub.src.(*held).Source
 	if n, _ := pub.src.Unsent(); n < 2000 {
 		t.Fatalf("a backlog of %d packets: the test tests nothing", n)
 	}

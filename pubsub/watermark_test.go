@@ -151,6 +151,36 @@ func TestWatermarks(t *testing.T) {
 	}
 }
 
+// TestHighOfOne has a low watermark of no messages: that is none, and not any
+// number.
+func TestHighOfOne(t *testing.T) {
+	p, s := newStalled(t, PublisherConfig{High: Mark{Messages: 1}, Policy: WouldBlock})
+	var err error
+	n := 0
+	for ; err == nil && n < 100; n++ {
+		_, err = p.Send([]byte("t"), make([]byte, 1000))
+	}
+	if err != ErrWouldBlock || n > 5 {
+		t.Errorf("message %d: %v, want ErrWouldBlock after two or so", n, err)
+	}
+	s.open = true
+	if _, err := p.Send([]byte("t"), nil); err != nil {
+		t.Errorf("after the backlog left: %v", err)
+	}
+}
+
+// TestSendAfterClose has a backlog that never left.
+func TestSendAfterClose(t *testing.T) {
+	p, _ := newStalled(t, PublisherConfig{High: Mark{Messages: 2}, Policy: WouldBlock})
+	for range 10 {
+		p.Send([]byte("t"), make([]byte, 1000))
+	}
+	p.Close()
+	if _, err := p.Send([]byte("t"), nil); err != pgm.ErrClosed {
+		t.Errorf("Send: %v, want ErrClosed", err)
+	}
+}
+
 // checkStream wants so many whole messages in the packets, and nothing else.
 func checkStream(t *testing.T, s *stalled, want int) {
 	t.Helper()
