@@ -53,6 +53,11 @@ func (t *tape) Finish() error {
 
 func (t *tape) Close(time.Duration) error { return t.Finish() }
 
+func (t *tape) Abort(code uint8) error {
+	t.source.Abort(t.now, code)
+	return t.Push(false)
+}
+
 // A player hands the packets of a tape to a receiver.
 type player struct {
 	*tape

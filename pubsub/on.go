@@ -25,8 +25,8 @@ type Source interface {
 	Reserve() []byte
 
 	// Commit completes it with the first n bytes of data. The packet waits to be
-	// sent. It returns the packet's number: one more than that of the one before,
-	// unless the source leaves out numbers, as one with FEC does.
+	// sent. It returns the packet's number: each is greater than the one before, by
+	// more than one if numbers were left out.
 	Commit(n int) seq.Num
 
 	// MaxData returns how many bytes of data any packet holds. It never changes.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/gopgm/gopgm/pgm"
+	"github.com/gopgm/gopgm/pubsub"
 	"github.com/gopgm/gopgm/seq"
 	"github.com/gopgm/gopgm/wire"
 )
@@ -79,6 +80,10 @@ func drawScenario(seed uint64) *Scenario {
 	for i := range sc.Receivers {
 		d.delivery(&sc.Receivers[i].Config)
 	}
+	d.Rand = rand.New(rand.NewPCG(seed, 0x9b5))
+	if d.chance(0.35) {
+		d.pubsub(sc)
+	}
 	return sc
 }
 
@@ -92,6 +97,61 @@ func (d dice) delivery(c *pgm.ReceiverConfig) {
 			c.MaxGap = -1
 		}
 	}
+}
+
+// topics are what messages begin with, and prefixes what is subscribed to: all of
+// them, some and none.
+var (
+	topics   = []string{"", "a", "EUR", "EURUSD", "EURJPY", "USD", "USDJPY"}
+	prefixes = []string{"", "EUR", "EURUSD", "U", "USDJPY", "none"}
+)
+
+// pubsub makes the applications publishers and subscribers.
+func (d dice) pubsub(sc *Scenario) {
+	for i := range sc.Sources {
+		d.publisher(&sc.Sources[i])
+	}
+	for i := range sc.Receivers {
+		if d.chance(0.1) {
+			continue // it takes the packets as they are
+		}
+		spec := &SubSpec{}
+		for range 1 + d.IntN(3) {
+			spec.Prefixes = append(spec.Prefixes, prefixes[d.IntN(len(prefixes))])
+		}
+		if d.chance(0.1) {
+			spec.Config.MaxMessage = d.from(10, 5000)
+		}
+		sc.Receivers[i].Sub = spec
+	}
+}
+
+func (d dice) publisher(spec *SourceSpec) {
+	c, load := &spec.Config, &spec.Load
+	pub := &PubSpec{Topics: topics, Frames: d.from(1, 6)}
+	if d.chance(0.5) {
+		pub.Topics = topics[d.IntN(len(topics)):]
+	}
+	if d.chance(0.5) {
+		pub.Config.Flush = pubsub.FlushFull
+	}
+	if d.chance(0.3) {
+		pub.Config.High.Messages = d.from(1, 500)
+	}
+	if c.MaxBacklog > 0 {
+		pub.Config.High.Bytes = min(c.MaxBacklog, c.WindowBytes/4, 16<<20)
+	}
+	// The largest message must fit half the window: in packets that may be full.
+	tpdu, packets := c.MaxTPDU, c.WindowPackets
+	setDefault(&tpdu, 1472)
+	setDefault(&packets, 65536)
+	most := (min(packets/2, c.WindowBytes/2/tpdu)-1)*(tpdu-64) - 8*pub.Frames - 16
+	load.MaxSize = max(0, min(load.MaxSize, most))
+	load.MinSize = min(load.MinSize, load.MaxSize)
+	if d.chance(0.1) {
+		load.MinSize, load.MaxSize = 0, 0
+	}
+	spec.Pub = pub
 }
 
 func (d dice) source(i, budget int) SourceSpec {

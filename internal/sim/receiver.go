@@ -13,7 +13,8 @@ type receiver struct {
 	index  int
 	cfg    pgm.ReceiverConfig
 	pgm    *pgm.Receiver
-	audits []audit // by source
+	audits []audit     // by source
+	sub    *subscriber // or nil
 }
 
 func (r *receiver) start(now mono.Time) {
@@ -21,6 +22,12 @@ func (r *receiver) start(now mono.Time) {
 	if r.pgm, err = pgm.NewReceiver(r.cfg); err != nil {
 		r.sim.fail(r.host, nil, "NewReceiver: %v", err)
 		return
+	}
+	if r.sub != nil {
+		if err := r.sub.start(); err != nil {
+			r.sim.fail(r.host, nil, "NewSubscriberOn: %v", err)
+			return
+		}
 	}
 	r.pump(now, nil)
 }
@@ -70,8 +77,7 @@ func (r *receiver) pump(now mono.Time, scratch []byte) {
 			r.sim.fail(r.host, nil, "NextEvent and NextTransmit do not end")
 			return
 		}
-		for r.event(now) {
-		}
+		r.read(now)
 		scribble(scratch)
 		tx, ok := r.pgm.NextTransmit(now)
 		if !ok || r.sim.failed() {
@@ -89,27 +95,40 @@ func (r *receiver) pump(now mono.Time, scratch []byte) {
 	}
 }
 
-// event takes out and checks one event, if there is one.
-func (r *receiver) event(now mono.Time) bool {
-	var ev pgm.Event
-	if !r.pgm.NextEvent(&ev) || r.sim.failed() {
-		return false
+// read has the application take out all events.
+func (r *receiver) read(now mono.Time) {
+	if r.sub != nil {
+		r.sub.read(now)
+		return
 	}
-	r.sim.trace.event(r.global(now), r.host, &ev)
+	for ev := (pgm.Event{}); ; {
+		if _, ok := r.event(now, &ev); !ok {
+			return
+		}
+	}
+}
+
+// event takes out and checks one event, if there is one. It returns the index of
+// its source.
+func (r *receiver) event(now mono.Time, ev *pgm.Event) (from int, ok bool) {
+	if !r.pgm.NextEvent(ev) || r.sim.failed() {
+		return 0, false
+	}
+	r.sim.trace.event(r.global(now), r.host, ev)
 	i, ok := r.sim.ids[ev.Source]
 	if !ok {
 		r.sim.fail(r.host, nil, "%v of an unknown source %v", ev.Kind, ev.Source)
-		return false
+		return 0, false
 	}
 	src, a := r.sim.sources[i], &r.audits[i]
 	if ev.Group != src.cfg.Group {
 		r.sim.fail(r.host, src.host, "%v of group %v, want %v", ev.Kind, ev.Group, src.cfg.Group)
-		return false
+		return 0, false
 	}
 	was := a.open
-	if err := a.event(r.global(now), &ev); err != nil {
+	if err := a.event(r.global(now), ev); err != nil {
 		r.sim.fail(r.host, src.host, "%v", err)
-		return false
+		return 0, false
 	}
 	switch {
 	case !was && a.open:
@@ -124,5 +143,5 @@ func (r *receiver) event(now mono.Time) bool {
 			r.sim.result.Clean.add(delay)
 		}
 	}
-	return true
+	return i, true
 }

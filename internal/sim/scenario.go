@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/gopgm/gopgm/pgm"
+	"github.com/gopgm/gopgm/pubsub"
 	"github.com/gopgm/gopgm/seq"
 	"github.com/gopgm/gopgm/wire"
 )
@@ -38,6 +39,7 @@ type SourceSpec struct {
 	Config pgm.SourceConfig // Addr is filled in
 	Host   HostSpec
 	Load   Load
+	Pub    *PubSpec // if not nil, a Publisher is the application
 
 	// Linger is how long after Close the source stays to answer NAKs. Zero
 	// means until everybody has what it sent.
@@ -49,6 +51,21 @@ type ReceiverSpec struct {
 	Config pgm.ReceiverConfig // Rand is filled in
 	Host   HostSpec
 	Groups []netip.Addr // joined; default: the groups of all sources
+	Sub    *SubSpec     // if not nil, a Subscriber is the application; all sources must have Publishers
+}
+
+// PubSpec has a source publish: the messages of its Load, whose sizes are those of
+// their frames together, without the topic.
+type PubSpec struct {
+	Config pubsub.PublisherConfig // Source and Policy are filled in
+	Topics []string               // at least one; each message begins with one of them
+	Frames int                    // of a message, at most; default 1
+}
+
+// SubSpec has a receiver subscribe.
+type SubSpec struct {
+	Config   pubsub.SubscriberConfig
+	Prefixes []string
 }
 
 // HostSpec is a host and what ails it.
@@ -105,10 +122,16 @@ func (s *Scenario) String() string {
 	for i := range s.Sources {
 		x := &s.Sources[i]
 		fmt.Fprintf(&b, "source %d: linger=%v load=%+v\n\tconfig=%+v\n\thost=%+v\n", i, x.Linger, x.Load, x.Config, x.Host)
+		if x.Pub != nil {
+			fmt.Fprintf(&b, "\tpub=%+v\n", *x.Pub)
+		}
 	}
 	for i := range s.Receivers {
 		x := &s.Receivers[i]
 		fmt.Fprintf(&b, "receiver %d: groups=%v\n\tconfig=%+v\n\thost=%+v\n", i, x.Groups, x.Config, x.Host)
+		if x.Sub != nil {
+			fmt.Fprintf(&b, "\tsub=%+v\n", *x.Sub)
+		}
 	}
 	return b.String()
 }

@@ -97,6 +97,9 @@ func (s *sim) addSource(i int, spec *SourceSpec) {
 		rng:    s.rand(h.id, streamLoad),
 		result: &s.result.Sources[i],
 	}
+	if spec.Pub != nil {
+		src.pub = &publisher{src: src, spec: spec.Pub}
+	}
 	h.machine = src
 	s.sources = append(s.sources, src)
 	s.ids[pgm.SourceID{TSI: cfg.TSI, Addr: cfg.Addr}] = i
@@ -112,6 +115,9 @@ func (s *sim) addReceiver(i int, spec *ReceiverSpec) {
 	r := &receiver{host: h, index: i, cfg: cfg, audits: make([]audit, len(s.sources))}
 	for j, src := range s.sources {
 		r.audits[j] = audit{ledger: src.ledger, cfg: &r.cfg, complete: s.scenario.Complete}
+	}
+	if spec.Sub != nil {
+		r.sub = newSubscriber(r, spec.Sub)
 	}
 	h.machine = r
 	s.receivers = append(s.receivers, r)
@@ -437,6 +443,9 @@ func (s *sim) finish() *Result {
 		for j := range src.ledger.messages {
 			x.Bytes += uint64(len(src.ledger.messages[j].data))
 		}
+		if src.pub != nil {
+			x.Published = uint64(len(src.pub.book.messages))
+		}
 		if src.running && src.pgm != nil {
 			x.Stats = src.pgm.Stats()
 		}
@@ -451,6 +460,12 @@ func (s *sim) finish() *Result {
 			x.End = max(x.End, time.Duration(a.end))
 			for c, n := range a.causes {
 				x.Causes[c] += n
+			}
+		}
+		if rcv.sub != nil {
+			for j := range rcv.sub.readers {
+				x.Read += rcv.sub.readers[j].messages
+				x.Gaps += rcv.sub.readers[j].reported
 			}
 		}
 	}

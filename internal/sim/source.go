@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 
 	"github.com/gopgm/gopgm/mono"
@@ -24,6 +25,7 @@ type source struct {
 	cfg    pgm.SourceConfig
 	pgm    *pgm.Source
 	ledger *ledger
+	pub    *publisher // or nil
 	rng    *rand.Rand
 	result *SourceResult
 
@@ -52,6 +54,12 @@ func (s *source) start(now mono.Time) {
 	if s.pgm, err = pgm.NewSource(now, s.cfg); err != nil {
 		s.sim.fail(s.host, nil, "NewSource: %v", err)
 		return
+	}
+	if s.pub != nil {
+		if err := s.pub.start(); err != nil {
+			s.sim.fail(s.host, nil, "NewPublisherOn: %v", err)
+			return
+		}
 	}
 	s.due = now.Add(s.spec.Load.Start)
 	s.burst = max(1, s.spec.Load.Burst)
@@ -118,6 +126,9 @@ func (s *source) wake(now mono.Time) mono.Time {
 	if s.sent < s.spec.Load.Messages && !s.blocked {
 		at = min(at, s.due)
 	}
+	if s.pub != nil && !s.closed {
+		at = min(at, s.pub.due(now))
+	}
 	if s.closed && s.spec.Linger > 0 {
 		at = min(at, s.closeAt.Add(s.spec.Linger))
 	}
@@ -129,6 +140,11 @@ func (s *source) pump(now mono.Time) {
 	s.drain(now)
 	for s.load(now) {
 		s.drain(now)
+	}
+	if s.pub != nil && !s.closed && !s.sim.failed() {
+		if err := s.pub.poll(now); err != nil {
+			s.sim.fail(s.host, nil, "Poll: %v", err)
+		}
 	}
 	st := s.pgm.Stats()
 	s.ledger.trail = s.ledger.first.Add(int(st.Retired))
@@ -196,29 +212,30 @@ func (s *source) load(now mono.Time) bool {
 	load, n := &s.spec.Load, 0
 	s.blocked = false
 	for ; n < max(1, load.Cork) && s.sent < load.Messages && s.due <= now; n++ {
-		if s.pending == nil {
-			s.pending = s.compose()
+		offer := s.offer
+		if s.pub != nil {
+			offer = s.pub.offer
 		}
-		kept := bytes.Clone(s.pending)
-		first, last, err := s.pgm.Send(now, s.pending)
-		if errors.Is(err, pgm.ErrWouldBlock) {
+		ok, err := offer(now)
+		if err != nil {
+			s.sim.fail(s.host, nil, "%v", err)
+			return false
+		}
+		if !ok {
 			s.blocked = true
 			return n > 0
-		}
-		if err == nil {
-			err = s.ledger.add(s.global(now), first, last, kept, s.cfg.MaxTPDU-wire.DataHeaderLen)
-		}
-		if err != nil {
-			s.sim.fail(s.host, nil, "Send of %d bytes: %v", len(kept), err)
-			return false
 		}
 		if s.sent == 0 {
 			s.result.First = now.Sub(s.local(0))
 		}
-		scribble(s.pending)
-		s.pending = nil
 		s.sent++
 		if s.burst--; s.burst <= 0 {
+			if s.pub != nil && load.Interval > 0 {
+				if err := s.pub.flush(now); err != nil {
+					s.sim.fail(s.host, nil, "Flush: %v", err)
+					return false
+				}
+			}
 			s.burst = max(1, load.Burst)
 			s.due = max(s.due, now-mono.Time(10*load.Interval)) // a blocked application does not catch up for ever
 			s.due = s.due.Add(draw(s.rng, load.Interval))
@@ -233,6 +250,27 @@ func (s *source) load(now mono.Time) bool {
 	return n > 0
 }
 
+// offer sends the next message. It reports false if there is no room.
+func (s *source) offer(now mono.Time) (bool, error) {
+	if s.pending == nil {
+		s.pending = s.compose()
+	}
+	kept := bytes.Clone(s.pending)
+	first, last, err := s.pgm.Send(now, s.pending)
+	if errors.Is(err, pgm.ErrWouldBlock) {
+		return false, nil
+	}
+	if err == nil {
+		err = s.ledger.add(s.global(now), first, last, kept, s.cfg.MaxTPDU-wire.DataHeaderLen)
+	}
+	if err != nil {
+		return false, fmt.Errorf("sending %d bytes: %w", len(kept), err)
+	}
+	scribble(s.pending)
+	s.pending = nil
+	return true, nil
+}
+
 func (s *source) close(now mono.Time) {
 	s.closed, s.closeAt = true, now
 	s.result.Closed = now.Sub(s.local(0))
@@ -240,8 +278,11 @@ func (s *source) close(now mono.Time) {
 	if s.spec.Load.Abort {
 		s.ledger.aborted, s.ledger.code = true, uint8(s.rng.IntN(64))
 		s.pgm.Abort(now, s.ledger.code)
+	} else if s.ledger.closed = true; s.pub != nil {
+		if err := s.pub.close(now); err != nil {
+			s.sim.fail(s.host, nil, "Close: %v", err)
+		}
 	} else {
-		s.ledger.closed = true
 		s.pgm.Close(now)
 	}
 	if _, _, err := s.pgm.Send(now, nil); !errors.Is(err, pgm.ErrClosed) {
@@ -249,15 +290,21 @@ func (s *source) close(now mono.Time) {
 	}
 }
 
-// compose draws the next message: its source, its number, its size, and bytes
-// that follow from these.
-func (s *source) compose() []byte {
+// size draws the size of the next message.
+func (s *source) size() int {
 	load := &s.spec.Load
 	size := load.MinSize
 	if d := load.MaxSize - load.MinSize; d > 0 {
 		x := s.rng.Float64()
 		size += int(x * x * x * float64(d+1))
 	}
+	return size
+}
+
+// compose draws the next message: its source, its number, its size, and bytes
+// that follow from these.
+func (s *source) compose() []byte {
+	size := s.size()
 	b := make([]byte, size, size+8)
 	x := uint64(s.index)<<56 ^ uint64(s.sent)<<24 ^ uint64(size)
 	for i := 0; i < size; i += 8 {

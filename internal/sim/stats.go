@@ -30,11 +30,12 @@ type Result struct {
 
 // SourceResult is what became of a source.
 type SourceResult struct {
-	Stats    pgm.SourceStats
-	Messages uint64
-	Bytes    uint64
-	First    time.Duration // of the first message accepted
-	Closed   time.Duration
+	Stats     pgm.SourceStats
+	Messages  uint64 // of PGM: of a Publisher, packets
+	Bytes     uint64
+	Published uint64        // messages, by a Publisher
+	First     time.Duration // of the first message accepted
+	Closed    time.Duration
 
 	NAKs    uint64   // NAK packets that reached the source, not counting copies to the group
 	NAKsFor []uint16 // for each number from the first, the NAK packets that asked for it
@@ -48,6 +49,8 @@ type ReceiverResult struct {
 	Messages uint64
 	Bytes    uint64
 	Lost     uint64
+	Read     uint64 // messages of publishers, by a Subscriber
+	Gaps     uint64 // that it told
 	Causes   [pgm.CauseSkip + 1]uint64
 	End      time.Duration // of the last message delivered
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/gopgm/gopgm/mono"
 	"github.com/gopgm/gopgm/pgm"
+	"github.com/gopgm/gopgm/pubsub"
 	"github.com/gopgm/gopgm/seq"
 )
 
@@ -24,12 +25,13 @@ const (
 	actReject                  // the host's machine dropped it
 	actWake                    // the host's machine was woken by its timer
 	actEvent                   // the host's machine reported an event
+	actRead                    // the host's Subscriber reported one
 	numActions
 )
 
 var actionNames = [numActions]string{
 	"sends", "scripted drop:", "lost on link:", "link down:", "link queue full:",
-	"socket buffer full:", "handles", "rejects", "wakes", "event:",
+	"socket buffer full:", "handles", "rejects", "wakes", "event:", "subscriber:",
 }
 
 // traceLen is how many of the last entries are kept, and tracePrint how many of
@@ -60,6 +62,7 @@ type eventNote struct {
 	kind        pgm.EventKind
 	cause       pgm.Cause
 	first, last seq.Num
+	read        pubsub.Kind // of actRead, in place of kind
 }
 
 func (t *trace) add(at mono.Time, act action, h *host, p *packet) *entry {
@@ -80,9 +83,19 @@ func (t *trace) reject(at mono.Time, h *host, p *packet, why pgm.Drop) {
 }
 
 func (t *trace) event(at mono.Time, h *host, ev *pgm.Event) {
-	t.add(at, actEvent, h, nil).ev = eventNote{ev.Kind, ev.Cause, ev.First, ev.Last}
+	t.add(at, actEvent, h, nil).ev = eventNote{kind: ev.Kind, cause: ev.Cause, first: ev.First, last: ev.Last}
 	t.mix(uint64(ev.Kind)<<8 | uint64(ev.Cause))
 	t.mix(uint64(ev.First)<<32 | uint64(ev.Last))
+}
+
+// read notes an event of a Subscriber.
+func (t *trace) read(at mono.Time, h *host, ev *pubsub.Event) {
+	t.add(at, actRead, h, nil).ev = eventNote{read: ev.Kind, cause: ev.Cause, first: ev.First, last: ev.Last}
+	t.mix(uint64(ev.Kind)<<8 | uint64(ev.Cause))
+	t.mix(uint64(ev.First)<<32 | uint64(ev.Last))
+	for _, f := range ev.Frames {
+		t.mix(uint64(len(f)))
+	}
 }
 
 // mix adds a word to the hash.
@@ -125,8 +138,12 @@ func (e *entry) String() string {
 	switch e.act {
 	case actReject:
 		s += ": " + e.drop.String()
-	case actEvent:
-		s += fmt.Sprintf(" %v %#x..%#x", e.ev.kind, uint32(e.ev.first), uint32(e.ev.last))
+	case actEvent, actRead:
+		kind := e.ev.kind.String()
+		if e.act == actRead {
+			kind = e.ev.read.String()
+		}
+		s += fmt.Sprintf(" %v %#x..%#x", kind, uint32(e.ev.first), uint32(e.ev.last))
 		if e.ev.cause != pgm.CauseNone {
 			s += ": " + e.ev.cause.String()
 		}
