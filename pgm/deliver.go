@@ -240,8 +240,19 @@ func (s *session) reportMessage(ev *Event, first, last seq.Num, data []byte, p *
 
 // messageEvent fills in a message whose last packet is p.
 func (s *session) messageEvent(ev *Event, first, last seq.Num, data []byte, p *rxwindow.Packet) {
-	*ev = Event{Kind: EventMessage, Source: s.id, Group: s.group, First: first, Last: last, Data: data,
+	*ev = Event{Kind: EventMessage, Source: s.id, Group: s.group, First: first, Last: last, Floor: seq.Min(first, s.floor()), Data: data,
 		Arrived: p.Arrived, Hardware: p.Hardware}
+}
+
+// floor returns the number before which all are told of.
+func (s *session) floor() seq.Num {
+	switch {
+	case s.loss.open:
+		return s.loss.first
+	case s.apdu.open:
+		return s.apdu.first
+	}
+	return s.win.Next()
 }
 
 func (s *session) reportJoin(ev *Event) bool {

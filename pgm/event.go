@@ -114,6 +114,11 @@ type Event struct {
 	// First and Last are the numbers of a message's packets, or those lost.
 	First, Last seq.Num
 
+	// Floor, of a message, is a number before which each was delivered or reported
+	// lost by an earlier event, or does not exist because the source left it out.
+	// With Ordered delivery it is First.
+	Floor seq.Num
+
 	// Data is the message. It is valid until the next call of a method of the
 	// Receiver; it may alias the packet given to HandlePacket.
 	Data []byte

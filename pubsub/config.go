@@ -87,6 +87,12 @@ type SubscriberConfig struct {
 	// included. Larger ones are dropped and reported. Default 32 MiB.
 	MaxMessage int
 
+	// PieceBytes bounds the memory, over all sources, for parts of messages that lie
+	// across packets and wait for the other parts, if Receiver.Delivery is
+	// pgm.Unordered. What has no room is lost: an EventGap with CausePieces tells.
+	// Default 64 MiB, or twice MaxMessage if that is more.
+	PieceBytes int
+
 	// QueueBytes bounds the events that wait in memory for a Subscriber that
 	// shares its receive, see Subscriber.Share. Default 16 MiB.
 	QueueBytes int
@@ -183,10 +189,14 @@ func (c *SubscriberConfig) fillNet() error {
 func (c *SubscriberConfig) fill() error {
 	def(&c.MaxMessage, 32<<20)
 	def(&c.QueueBytes, 16<<20)
+	def(&c.PieceBytes, max(64<<20, 2*c.MaxMessage))
 	def(&c.Receiver.NAKNudge, 2*time.Millisecond)
 	c.Receiver.NAKNudge = max(c.Receiver.NAKNudge, 0)
 	if c.MaxMessage < 0 {
 		return fmt.Errorf("%w: MaxMessage is %d, want 1 or more", pgm.ErrConfig, c.MaxMessage)
+	}
+	if c.PieceBytes < 0 {
+		return fmt.Errorf("%w: PieceBytes is %d, want 1 or more", pgm.ErrConfig, c.PieceBytes)
 	}
 	if c.QueueBytes < 0 {
 		return fmt.Errorf("%w: QueueBytes is %d, want 1 or more", pgm.ErrConfig, c.QueueBytes)

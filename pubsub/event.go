@@ -58,7 +58,7 @@ type Event struct {
 	// message's first and last packet.
 	First, Last seq.Num
 
-	// At is when the message's last packet arrived, be it a repair; Clock is what
+	// At is when the packet arrived that made the message whole, be it a repair; Clock is what
 	// told: ClockDriver or ClockNIC with Net.Stamps, where the system has them,
 	// and else ClockNone.
 	At    time.Time

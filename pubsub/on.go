@@ -130,8 +130,9 @@ func NewPublisherOn(src Source, cfg PublisherConfig) (*Publisher, error) {
 	return newPublisher(cfg, src), nil
 }
 
-// NewSubscriberOn returns a Subscriber on a Receiver of the caller's own. Of cfg
-// it uses neither Endpoint nor Net nor Receiver.
+// NewSubscriberOn returns a Subscriber on a Receiver of the caller's own. It uses
+// neither Endpoint nor Net of cfg, and of cfg.Receiver only Delivery, which must be
+// what the receiver does.
 func NewSubscriberOn(rcv Receiver, cfg SubscriberConfig) (*Subscriber, error) {
 	if cfg.Endpoint != "" {
 		return nil, fmt.Errorf("%w: Endpoint is %q, but the receiver has its network: leave it empty", pgm.ErrConfig, cfg.Endpoint)

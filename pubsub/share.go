@@ -83,15 +83,14 @@ func (s *Subscriber) tell(ev *Event) {
 	}
 }
 
-// pass gives the message that st has found to all but s who subscribed to it.
-func (s *Subscriber) pass(st *stream) {
-	ev := Event{Kind: EventMessage, Source: st.SourceID, Group: st.join.Group, Frames: st.frames, At: st.at, Clock: st.clock}
-	ev.First, ev.Last = st.span()
+// pass gives a message of st to all but s who subscribed to it.
+func (s *Subscriber) pass(st *stream, frames [][]byte, first, last seq.Num) {
+	ev := Event{Kind: EventMessage, Source: st.SourceID, Group: st.join.Group, Frames: frames, First: first, Last: last, At: st.at, Clock: st.clock}
 	for _, o := range s.subs {
 		switch {
 		case o == s:
 			continue
-		case !o.filter.matches(st.frames[0]):
+		case !o.filter.matches(frames[0]):
 			o.stats.Filtered++
 			continue
 		}

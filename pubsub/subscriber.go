@@ -41,6 +41,8 @@ type hub struct {
 	current   *stream       // the one whose packet may have more messages, or nil
 	receiving int           // goroutines that wait for an event
 	subs      []*Subscriber // who share it
+	unordered bool          // pgm.Unordered
+	pieces    piecePool
 }
 
 // A stream is what a Subscriber knows of one source.
@@ -50,6 +52,8 @@ type stream struct {
 	join  Event     // that it began with
 	at    time.Time // when its last packet arrived
 	clock Clock     // that told
+
+	stitch *stitcher // nil unless delivery is pgm.Unordered
 }
 
 // arrived takes in when the packet of ev arrived.
@@ -71,6 +75,8 @@ type SubscriberStats struct {
 	Gaps     uint64               // EventGap
 	Overflow uint64               // messages that had no room in the queue, see Share
 	Queued   int                  // bytes that the events in it take now
+	Pieces   int                  // bytes of parts of messages that wait for other parts, see PieceBytes
+	NoRoom   uint64               // parts for which there was no room
 	Receiver pgmnet.ReceiverStats // of all who share it
 }
 
@@ -92,6 +98,8 @@ func NewSubscriber(cfg SubscriberConfig) (*Subscriber, error) {
 func newSubscriber(cfg SubscriberConfig, rcv Receiver) *Subscriber {
 	h := &hub{rcv: rcv, streams: make(map[pgm.SourceID]*stream)}
 	h.guard.on = cfg.Concurrent
+	h.unordered = cfg.Receiver.Delivery == pgm.Unordered
+	h.pieces.limit = cfg.PieceBytes
 	s := &Subscriber{hub: h, cfg: cfg}
 	h.subs = []*Subscriber{s}
 	return s
@@ -129,6 +137,7 @@ func (s *Subscriber) Stats() SubscriberStats {
 	defer s.unlock()
 	st := s.stats
 	st.Queued = s.queue.bytes
+	st.Pieces, st.NoRoom = s.pieces.held, s.pieces.discarded
 	st.Receiver = s.rcv.Stats()
 	return st
 }
@@ -247,7 +256,7 @@ func (s *Subscriber) RecvBatch(dst []Event) (n int, err error) {
 		frames := dst[n].Frames[:0]
 		dst[n] = *ev
 		dst[n].Frames = append(frames, ev.Frames...)
-		if n+1 == len(dst) || s.guard.on || s.shared() || s.last != nil && s.last.release || !s.next() {
+		if n+1 == len(dst) || s.guard.on || s.shared() || s.last != nil && s.last.release || s.unordered || !s.next() {
 			return n + 1, nil
 		}
 	}
@@ -280,23 +289,16 @@ func (s *Subscriber) next() bool {
 	if st == nil {
 		return false
 	}
+	if st.stitch != nil {
+		return s.nextStitched(st)
+	}
 	for {
 		switch st.next() {
 		case resultMessage:
-			if s.shared() {
-				s.pass(st)
+			first, last := st.span()
+			if s.message(st, st.frames, first, last) {
+				return true
 			}
-			if !s.filter.matches(st.frames[0]) {
-				s.stats.Filtered++
-				continue
-			}
-			s.event.Kind, s.event.Source, s.event.Group = EventMessage, st.SourceID, st.join.Group
-			s.event.Frames = st.frames
-			s.event.First, s.event.Last = st.span()
-			s.event.At, s.event.Clock = st.at, st.clock
-			s.view = true
-			s.delivered()
-			return true
 		case resultBroken:
 			num := st.num
 			s.gap(st, num, num, CauseFraming)
@@ -308,14 +310,64 @@ func (s *Subscriber) next() bool {
 	}
 }
 
+// message makes the event that there is a message. It reports false if it was not
+// subscribed to.
+func (s *Subscriber) message(st *stream, frames [][]byte, first, last seq.Num) bool {
+	if s.shared() {
+		s.pass(st, frames, first, last)
+	}
+	if !s.filter.matches(frames[0]) {
+		s.stats.Filtered++
+		return false
+	}
+	s.event.Kind, s.event.Source, s.event.Group = EventMessage, st.SourceID, st.join.Group
+	s.event.Frames = frames
+	s.event.First, s.event.Last = first, last
+	s.event.At, s.event.Clock = st.at, st.clock
+	s.view = true
+	s.delivered()
+	return true
+}
+
+// nextStitched is next when delivery is not ordered. A gap does not end what has
+// begun elsewhere.
+func (s *Subscriber) nextStitched(st *stream) bool {
+	for {
+		switch st.stitch.next() {
+		case resultMessage:
+			if frames, first, last := st.stitch.message(); s.message(st, frames, first, last) {
+				return true
+			}
+		case resultBroken:
+			g := &st.stitch.gap
+			s.gapEvent(st, g.First, g.Last, g.Cause)
+			return true
+		default:
+			s.current = nil
+			leave := st.stitch.end
+			if leave == nil {
+				return false
+			}
+			st.stitch.drop()
+			s.event, s.view = *leave, false
+			s.tell(leave)
+			return true
+		}
+	}
+}
+
 // gap makes the event that packets first to last are lost to st, and with them
 // the message that has begun.
 func (s *Subscriber) gap(st *stream, first, last seq.Num, why pgm.Cause) {
 	if began, partial := st.lose(); partial {
 		first = began
 	}
+	s.gapEvent(st, first, last, why)
+}
+
+func (s *Subscriber) gapEvent(st *stream, first, last seq.Num, why pgm.Cause) {
 	s.stats.Gaps++
-	s.event.Kind, s.event.Source = EventGap, st.SourceID
+	s.event.Kind, s.event.Source, s.event.Group = EventGap, st.SourceID, st.join.Group
 	s.event.First, s.event.Last, s.event.Cause = first, last, why
 	s.event.Frames, s.view = nil, false
 	s.tell(&s.event)
@@ -326,6 +378,9 @@ func (s *Subscriber) take(ev *pgm.Event) bool {
 	st := s.stream(ev.Source)
 	s.event = Event{Source: ev.Source, Group: ev.Group, First: ev.First, Last: ev.Last}
 	s.view = false
+	if st.stitch != nil && ev.Kind != pgm.EventJoin {
+		return s.takeStitched(st, ev)
+	}
 	switch ev.Kind {
 	case pgm.EventMessage:
 		if !st.feed(ev.Last, ev.Data) {
@@ -339,6 +394,9 @@ func (s *Subscriber) take(ev *pgm.Event) bool {
 		s.gap(st, ev.First, ev.Last, ev.Cause)
 	case pgm.EventJoin:
 		st.lose()
+		if st.stitch != nil {
+			st.stitch.reset(ev.First)
+		}
 		s.event.Kind = EventJoin
 		st.join = s.event
 		s.tell(&s.event)
@@ -358,6 +416,34 @@ func (s *Subscriber) take(ev *pgm.Event) bool {
 	return true
 }
 
+// takeStitched is take when delivery is not ordered.
+func (s *Subscriber) takeStitched(st *stream, ev *pgm.Event) bool {
+	switch ev.Kind {
+	case pgm.EventMessage:
+		st.arrived(ev)
+		st.stitch.feed(ev)
+	case pgm.EventLoss:
+		st.stitch.lose(ev)
+	default:
+		delete(s.streams, ev.Source)
+		s.last = nil
+		leave := s.event
+		leave.Kind, leave.Why, leave.Code = EventLeave, ev.Kind, ev.Code
+		st.stitch.finish(ev.First, leave)
+	}
+	s.current = st
+	return s.next()
+}
+
+// keep copies what the packet at hand has borrowed.
+func (st *stream) keep() {
+	if st.stitch != nil {
+		st.stitch.keep()
+		return
+	}
+	st.decoder.keep()
+}
+
 // stream returns the stream of a source.
 func (s *Subscriber) stream(id pgm.SourceID) *stream {
 	if s.last != nil && s.last.SourceID == id {
@@ -366,6 +452,9 @@ func (s *Subscriber) stream(id pgm.SourceID) *stream {
 	st := s.streams[id]
 	if st == nil {
 		st = &stream{decoder: decoder{limit: s.cfg.MaxMessage}, SourceID: id}
+		if s.unordered {
+			st.stitch = newStitcher(&s.pieces, s.cfg.MaxMessage)
+		}
 		s.streams[id] = st
 	}
 	s.last = st

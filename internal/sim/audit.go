@@ -212,8 +212,12 @@ func (a *audit) clean(m *message) bool {
 }
 
 func (a *audit) message(now mono.Time, ev *pgm.Event) error {
+	told := a.next
 	if err := a.span(ev); err != nil {
 		return err
+	}
+	if ev.Floor.After(told) {
+		return fmt.Errorf("message of %#x..%#x has floor %#x, but %#x was not told of", uint32(ev.First), uint32(ev.Last), uint32(ev.Floor), uint32(told))
 	}
 	m := a.ledger.at(ev.First)
 	if m.first != ev.First || m.last != ev.Last {

@@ -27,7 +27,7 @@ func testLedger(t *testing.T) *ledger {
 }
 
 func ev(kind pgm.EventKind, first, last seq.Num, data string) pgm.Event {
-	e := pgm.Event{Kind: kind, First: first, Last: last, Data: []byte(data)}
+	e := pgm.Event{Kind: kind, First: first, Last: last, Data: []byte(data), Floor: 0xfffffffd}
 	if kind == pgm.EventLoss {
 		e.Cause = pgm.CauseData
 	}
@@ -218,5 +218,18 @@ func TestLedger(t *testing.T) {
 		if err := l.add(0, tt.first, tt.last, make([]byte, tt.size), 10); (err == nil) != tt.ok {
 			t.Errorf("%s: %v, want ok = %v", tt.desc, err, tt.ok)
 		}
+	}
+}
+
+// TestAuditFloor has a message claim that more was told of than was.
+func TestAuditFloor(t *testing.T) {
+	a := audit{ledger: testLedger(t), cfg: &pgm.ReceiverConfig{Delivery: pgm.Unordered}}
+	begin, e := ev(pgm.EventJoin, 0xfffffffd, 0, ""), ev(pgm.EventMessage, 2, 2, "e")
+	e.Floor = 2
+	if err := a.event(0, &begin); err != nil {
+		t.Fatal(err)
+	}
+	if err := a.event(0, &e); err == nil || !strings.Contains(err.Error(), "has floor") {
+		t.Errorf("message: %v, want an error of its floor", err)
 	}
 }

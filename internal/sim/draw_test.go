@@ -122,6 +122,9 @@ func (d dice) pubsub(sc *Scenario) {
 		if d.chance(0.1) {
 			spec.Config.MaxMessage = d.from(10, 5000)
 		}
+		if d.chance(0.1) {
+			spec.Config.PieceBytes = d.from(1, 50000)
+		}
 		sc.Receivers[i].Sub = spec
 	}
 }

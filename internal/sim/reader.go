@@ -3,6 +3,7 @@ package sim
 import (
 	"bytes"
 	"fmt"
+	"sort"
 	"strings"
 
 	"github.com/gopgm/gopgm/pgm"
@@ -18,10 +19,11 @@ type reader struct {
 
 	open   bool
 	began  seq.Num
-	next   int         // of the messages, the first that is not accounted for
-	gaps   []lossNote  // that may account for messages from there on
-	losses []pgm.Event // of the receiver beneath, not yet reported
-	left   bool        // the session ended beneath: what is half there ends with it
+	next   int          // of the messages, the first that is not accounted for
+	ahead  map[int]bool // those after it that came, if delivery is unordered
+	gaps   []lossNote   // that may account for messages from there on
+	losses []pgm.Event  // of the receiver beneath, not yet reported
+	left   bool         // the session ended beneath: what is half there ends with it
 
 	messages, bytes, filtered, reported uint64
 }
@@ -71,7 +73,7 @@ func (r *reader) join(ev *pubsub.Event) error {
 	if r.open {
 		return fmt.Errorf("pub/sub: joined twice")
 	}
-	r.open, r.began, r.gaps = true, ev.First, r.gaps[:0]
+	r.open, r.began, r.gaps, r.ahead = true, ev.First, r.gaps[:0], map[int]bool{}
 	for r.next < r.book.begun && r.book.messages[r.next].first.Before(ev.First) {
 		r.next++
 	}
@@ -81,13 +83,12 @@ func (r *reader) join(ev *pubsub.Event) error {
 // message finds the message among those published. What lies between it and the
 // one before must be accounted for.
 func (r *reader) message(ev *pubsub.Event) error {
+	if r.audit.cfg.Delivery == pgm.Unordered {
+		return r.early(ev)
+	}
 	for ; r.next < r.book.ended; r.next++ {
 		m := &r.book.messages[r.next]
-		if m.first == ev.First && m.last == ev.Last && r.wants(m) && equal(m.frames, ev.Frames) {
-			r.messages++
-			for _, f := range ev.Frames {
-				r.bytes += uint64(len(f))
-			}
+		if r.is(m, ev) {
 			r.next++
 			return nil
 		}
@@ -95,6 +96,35 @@ func (r *reader) message(ev *pubsub.Event) error {
 			return fmt.Errorf("message of %d frames in %#x..%#x, topic %.20q: %w", len(ev.Frames), uint32(ev.First), uint32(ev.Last), ev.Topic(), err)
 		}
 	}
+	return strange(ev)
+}
+
+// early is message for unordered delivery.
+func (r *reader) early(ev *pubsub.Event) error {
+	all := r.book.messages[:r.book.ended]
+	i := r.next + sort.Search(len(all)-r.next, func(i int) bool { return !all[r.next+i].first.Before(ev.First) })
+	for ; i < len(all) && all[i].first == ev.First; i++ {
+		if !r.ahead[i] && !ev.First.Before(r.began) && r.is(&all[i], ev) {
+			r.ahead[i] = true
+			return nil
+		}
+	}
+	return strange(ev)
+}
+
+// is reports whether the event is message m, which was wanted, and counts it.
+func (r *reader) is(m *letter, ev *pubsub.Event) bool {
+	if m.first != ev.First || m.last != ev.Last || !r.wants(m) || !equal(m.frames, ev.Frames) {
+		return false
+	}
+	r.messages++
+	for _, f := range ev.Frames {
+		r.bytes += uint64(len(f))
+	}
+	return true
+}
+
+func strange(ev *pubsub.Event) error {
 	return fmt.Errorf("message of %d frames in %#x..%#x, topic %.20q, that was not published, or came before", len(ev.Frames), uint32(ev.First), uint32(ev.Last), ev.Topic())
 }
 
@@ -144,6 +174,10 @@ func (r *reader) skip(m *letter) error {
 // for.
 func (r *reader) accounted(end seq.Num) error {
 	for ; r.next < r.book.ended && r.book.messages[r.next].last.Before(end); r.next++ {
+		if r.ahead[r.next] {
+			delete(r.ahead, r.next)
+			continue
+		}
 		if err := r.skip(&r.book.messages[r.next]); err != nil {
 			return err
 		}
@@ -181,6 +215,11 @@ func (r *reader) gap(ev *pubsub.Event) error {
 			return nil
 		}
 		return bad("no message there is too large")
+	case ev.Cause == pubsub.CausePieces:
+		if r.spec.Config.PieceBytes == 0 || r.audit.cfg.Delivery != pgm.Unordered {
+			return bad("there is room for all pieces")
+		}
+		return nil
 	case len(r.losses) > 0:
 		l := r.losses[0]
 		r.losses = r.losses[:copy(r.losses, r.losses[1:])]

@@ -75,7 +75,7 @@ func TestReader(t *testing.T) {
 		{"gap of framing", []step{join, a, b, {ev: pubsub.Event{Kind: pubsub.EventGap, First: start, Last: 0, Cause: pubsub.CauseFraming}}}, "too large"},
 		{"loss without a gap", []step{join, a, b, {below: lose(1, 1, 1).below}}, "is not told"},
 	} {
-		r := reader{book: testBook(t), audit: &audit{next: 2}, spec: &SubSpec{Prefixes: []string{""}}}
+		r := reader{book: testBook(t), audit: &audit{next: 2, cfg: &pgm.ReceiverConfig{}}, spec: &SubSpec{Prefixes: []string{""}}}
 		var err error
 		for i := range tt.steps {
 			s := &tt.steps[i]

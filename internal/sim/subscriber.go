@@ -31,7 +31,9 @@ func newSubscriber(r *receiver, spec *SubSpec) *subscriber {
 }
 
 func (s *subscriber) start() (err error) {
-	if s.sub, err = pubsub.NewSubscriberOn(s, s.spec.Config); err != nil {
+	cfg := s.spec.Config
+	cfg.Receiver.Delivery = s.rcv.cfg.Delivery
+	if s.sub, err = pubsub.NewSubscriberOn(s, cfg); err != nil {
 		return err
 	}
 	for _, prefix := range s.spec.Prefixes {
@@ -65,6 +67,9 @@ func (s *subscriber) read(now mono.Time) {
 			sim.fail(h, sim.sources[i].host, "%v", err)
 			return
 		}
+	}
+	if n, limit := s.sub.Stats().Pieces, s.spec.Config.PieceBytes; limit > 0 && n > limit {
+		sim.fail(h, nil, "%d bytes of pieces wait; the limit is %d", n, limit)
 	}
 }
 
