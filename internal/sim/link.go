@@ -7,8 +7,8 @@ import (
 	"github.com/gopgm/gopgm/mono"
 )
 
-// overhead is what the lower layers add to each packet on a link with a Rate:
-// UDP over IPv4, as the engine's rate limit counts it by default.
+// overhead is what the lower layers add to each packet: UDP over IPv4, as the
+// engine's rate limit counts it by default.
 const overhead = 28
 
 // LinkSpec says how long packets take over one direction of a link and what
@@ -43,6 +43,7 @@ type Burst struct{ Enter, Leave, Loss float64 }
 type link struct {
 	LinkSpec
 	rng  *rand.Rand
+	add  int       // bytes of the lower layers
 	bad  bool      // in a burst
 	free mono.Time // when what is queued will have left
 	last mono.Time // latest arrival of a packet that keeps the order
@@ -85,7 +86,7 @@ func (l *link) pass(now mono.Time, size int) (f fate) {
 		f.lost = actDown
 		return f
 	}
-	size += overhead
+	size += l.add
 	if l.full(now, size) {
 		f.lost = actQueueFull
 		return f

@@ -10,7 +10,7 @@ import (
 )
 
 func newLink(spec LinkSpec) *link {
-	return &link{LinkSpec: spec, rng: rand.New(rand.NewPCG(3, 4))}
+	return &link{LinkSpec: spec, rng: rand.New(rand.NewPCG(3, 4)), add: overhead}
 }
 
 // near fails unless got is within 4 standard deviations of a binomial.

@@ -19,7 +19,9 @@ type packet struct {
 	from  *host
 	to    netip.Addr // invalid: everyone in group
 	group netip.Addr
+	copy  bool // for the one host to, of a packet for the group
 	local bool // a time-to-live of 1
+	alert bool // with Router Alert, if the network layer is raw IP
 	bad   bool // damaged on the way
 }
 
@@ -48,7 +50,7 @@ func (p *packet) damaged(rng *rand.Rand) *packet {
 		return nil
 	}
 	q := newPacket(p.from, p.to, p.group, b)
-	q.bad = true
+	q.bad, q.copy = true, p.copy
 	return q
 }
 
@@ -104,6 +106,18 @@ func (p *packet) numbers(list []seq.Num) []seq.Num {
 		}
 	}
 	return list
+}
+
+// checkAlert checks that the packet bears Router Alert if, and only if, it must.
+//
+// "SPMs, NCFs, and RDATA MUST be transmitted with the IP Router Alert Option."
+// RFC 3208 §4. So must POLLs (§14.1), which are not sent.
+func (p *packet) checkAlert() error {
+	k := p.kind()
+	if must := k == wire.TypeSPM || k == wire.TypeNCF || k == wire.TypeRDATA; must != p.alert {
+		return fmt.Errorf("Router Alert is %v, want %v", p.alert, must)
+	}
+	return nil
 }
 
 // String prints what matters of a packet on one line.

@@ -34,7 +34,7 @@ func (r *receiver) start(now mono.Time) {
 
 func (r *receiver) handle(now mono.Time, p *packet) {
 	var group netip.Addr
-	if !p.to.IsValid() {
+	if !p.to.IsValid() || p.copy {
 		group = p.group
 	}
 	scratch := r.sim.borrow(p)

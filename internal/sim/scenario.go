@@ -12,12 +12,22 @@ import (
 	"github.com/gopgm/gopgm/wire"
 )
 
-// Scenario is all there is to know about a run. Source i has the address
-// [SourceAddr](i), receiver i [ReceiverAddr](i).
+// Scenario is all there is to know about a run.
 type Scenario struct {
 	Seed      uint64
 	Sources   []SourceSpec
 	Receivers []ReceiverSpec
+
+	// IPv6 gives the hosts addresses of IPv6; the sources' groups must be as well.
+	IPv6 bool
+
+	// Native has packets follow the IP header directly, with Router Alert where RFC
+	// 3208 wants it, rather than in UDP.
+	Native bool
+
+	// Unicast has what a source sends to its group go to each receiver of it, a copy
+	// each. Receivers have no way to the group.
+	Unicast bool
 
 	// Complete says that the faults leave no excuse for a loss: a receiver that
 	// reports one has failed.
@@ -110,15 +120,44 @@ type Load struct {
 }
 
 // SourceAddr returns the address of source i.
-func SourceAddr(i int) netip.Addr { return netip.AddrFrom4([4]byte{10, 1, byte(i >> 8), byte(i)}) }
+func (s *Scenario) SourceAddr(i int) netip.Addr { return s.addr(SourceAddr(i)) }
 
 // ReceiverAddr returns the address of receiver i.
+func (s *Scenario) ReceiverAddr(i int) netip.Addr { return s.addr(ReceiverAddr(i)) }
+
+// addr returns the address of IPv6 that stands for one of IPv4, if it is to.
+func (s *Scenario) addr(a netip.Addr) netip.Addr {
+	if !s.IPv6 {
+		return a
+	}
+	b := [16]byte{0xfd}
+	v4 := a.As4()
+	copy(b[12:], v4[:])
+	return netip.AddrFrom16(b)
+}
+
+// overhead returns what the lower layers add to each packet.
+func (s *Scenario) overhead() int {
+	n := 20
+	if s.IPv6 {
+		n = 40
+	}
+	if !s.Native {
+		n += 8
+	}
+	return n
+}
+
+// SourceAddr returns the IPv4 address of source i.
+func SourceAddr(i int) netip.Addr { return netip.AddrFrom4([4]byte{10, 1, byte(i >> 8), byte(i)}) }
+
+// ReceiverAddr returns the IPv4 address of receiver i.
 func ReceiverAddr(i int) netip.Addr { return netip.AddrFrom4([4]byte{10, 2, byte(i >> 8), byte(i)}) }
 
 // String prints the scenario, one host a line.
 func (s *Scenario) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "seed=%d complete=%v limit=%v\n", s.Seed, s.Complete, s.Limit)
+	fmt.Fprintf(&b, "seed=%d complete=%v limit=%v ipv6=%v native=%v unicast=%v\n", s.Seed, s.Complete, s.Limit, s.IPv6, s.Native, s.Unicast)
 	for i := range s.Sources {
 		x := &s.Sources[i]
 		fmt.Fprintf(&b, "source %d: linger=%v load=%+v\n\tconfig=%+v\n\thost=%+v\n", i, x.Linger, x.Load, x.Config, x.Host)

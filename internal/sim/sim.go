@@ -64,8 +64,8 @@ func newSim(sc *Scenario) *sim {
 func (s *sim) addHost(spec HostSpec, addr netip.Addr) *host {
 	h := &host{HostSpec: spec, sim: s, id: len(s.hosts), addr: addr, wakeNext: mono.Never}
 	h.rng = s.rand(h.id, streamHost)
-	h.up = link{LinkSpec: spec.Up, rng: s.rand(h.id, streamUp)}
-	h.down = link{LinkSpec: spec.Down, rng: s.rand(h.id, streamDown)}
+	h.up = link{LinkSpec: spec.Up, rng: s.rand(h.id, streamUp), add: s.scenario.overhead()}
+	h.down = link{LinkSpec: spec.Down, rng: s.rand(h.id, streamDown), add: s.scenario.overhead()}
 	if h.SocketBuffer == 0 {
 		h.SocketBuffer = 4 << 20
 	}
@@ -84,13 +84,13 @@ func (s *sim) rand(host, part int) *rand.Rand {
 
 func (s *sim) addSource(i int, spec *SourceSpec) {
 	cfg := spec.Config
-	h := s.addHost(spec.Host, SourceAddr(i))
+	h := s.addHost(spec.Host, s.scenario.SourceAddr(i))
 	cfg.Addr = h.addr
-	setDefault(&cfg.MaxTPDU, 1472)
+	setDefault(&cfg.MaxTPDU, 1500-s.scenario.overhead())
 	setDefault(&cfg.WindowPackets, 65536)
 	setDefault(&cfg.WindowBytes, 64<<20)
 	setDefault(&cfg.Burst, 65536)
-	setDefault(&cfg.Overhead, overhead)
+	setDefault(&cfg.Overhead, s.scenario.overhead())
 	src := &source{
 		host: h, spec: spec, index: i, cfg: cfg,
 		ledger: newLedger(cfg.FirstSQN),
@@ -109,7 +109,7 @@ func (s *sim) addSource(i int, spec *SourceSpec) {
 
 func (s *sim) addReceiver(i int, spec *ReceiverSpec) {
 	cfg := spec.Config
-	h := s.addHost(spec.Host, ReceiverAddr(i))
+	h := s.addHost(spec.Host, s.scenario.ReceiverAddr(i))
 	cfg.Rand = stream(s.scenario.Seed, h.id, streamEngine)
 	setDefault(&cfg.BufferBytes, 64<<20)
 	r := &receiver{host: h, index: i, cfg: cfg, audits: make([]audit, len(s.sources))}
@@ -324,7 +324,27 @@ func (s *sim) send(h *host, p *packet) {
 	s.result.Sent[p.kind()&15]++
 	s.result.SentBytes += uint64(len(p.data))
 	s.trace.add(s.now, actSend, h, p)
+	if s.scenario.Unicast && !p.to.IsValid() {
+		s.fan(h, p)
+		return
+	}
 	s.pass(&h.up, h, p, deedForward)
+}
+
+// fan sends what a source has for its group to each receiver of it. What a
+// receiver has for the group goes nowhere.
+func (s *sim) fan(h *host, p *packet) {
+	if _, ok := h.machine.(*source); !ok {
+		s.vanish(actNowhere, h, p)
+		return
+	}
+	for _, to := range s.groups[p.group] {
+		if _, ok := to.machine.(*receiver); ok {
+			q := *p
+			q.to, q.copy = to.addr, true
+			s.pass(&h.up, h, &q, deedForward)
+		}
+	}
 }
 
 // forward copies a packet from the switch to the downlinks of those it is for.
@@ -425,7 +445,10 @@ func (s *sim) cut(h *host, tx *pgm.Transmit) []*packet {
 	for len(all) > 0 {
 		n := min(tx.Segment, len(all))
 		p := newPacket(h, tx.To, tx.Group, all[:n:n])
-		p.local = tx.LinkLocal
+		p.local, p.alert = tx.LinkLocal, tx.RouterAlert
+		if err := p.checkAlert(); err != nil {
+			s.fail(h, nil, "sends %v: %v", p, err)
+		}
 		run = append(run, p)
 		all = all[n:]
 	}

@@ -178,7 +178,7 @@ func (s *source) drain(now mono.Time) {
 		}
 		g := s.global(now)
 		for i, p := range run[:n] {
-			if s.up.full(g, len(p.data)+overhead) {
+			if s.up.full(g, len(p.data)+s.up.add) {
 				n = i
 				s.busy = now + max(1, (s.up.free-g)/2)
 				break

@@ -17,6 +17,7 @@ type action uint8
 const (
 	actSend      action = iota // the host put the packet on its uplink
 	actScript                  // the scenario dropped it
+	actNowhere                 // a receiver sent it to the group, and there is none
 	actLost                    // a link lost it
 	actDown                    // a link was down
 	actQueueFull               // the queue of a link was full
@@ -30,7 +31,7 @@ const (
 )
 
 var actionNames = [numActions]string{
-	"sends", "scripted drop:", "lost on link:", "link down:", "link queue full:",
+	"sends", "scripted drop:", "nowhere to go:", "lost on link:", "link down:", "link queue full:",
 	"socket buffer full:", "handles", "rejects", "wakes", "event:", "subscriber:",
 }
 
