@@ -20,8 +20,17 @@ func (s *Source) Room(now mono.Time, packets int) error {
 // packet in the same place.
 func (s *Source) Reserve() []byte {
 	s.markAlone()
-	head := wire.DataHeaderLen + s.maxAlone - s.room(s.maxAlone)
+	head := wire.DataHeaderLen
+	switch { // as room says
+	case s.head.Options.Has(wire.OptSyn):
+		head += 8
+	case s.mixed:
+		head += 12
+	}
 	s.open = s.win.Reserve(s.cfg.MaxTPDU)
+	if s.parity != nil {
+		return s.open[head : head+s.maxAlone] // parity packets have more options
+	}
 	return s.open[head:]
 }
 
