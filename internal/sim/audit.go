@@ -66,7 +66,9 @@ func (a *audit) learn(now mono.Time, p *packet) {
 	var end seq.Num
 	switch p.kind() {
 	case wire.TypeODATA, wire.TypeRDATA:
-		end = p.sqn() + 1
+		if end = p.sqn() + 1; p.parity() {
+			end = end.Add(maxGroup) // it tells of all its group
+		}
 	case wire.TypeSPM:
 		end = p.lead() + 1
 	default:
@@ -93,7 +95,7 @@ func (a *audit) age(now mono.Time, n seq.Num) time.Duration {
 
 // hear notes a packet of the source that the receiver took in.
 func (a *audit) hear(p *packet) {
-	if k := p.kind(); k == wire.TypeODATA || k == wire.TypeRDATA {
+	if k := p.kind(); (k == wire.TypeODATA || k == wire.TypeRDATA) && !p.parity() {
 		a.mark(&a.got, p.sqn())
 	}
 	if a.heard {
@@ -101,6 +103,9 @@ func (a *audit) hear(p *packet) {
 	}
 	switch p.kind() {
 	case wire.TypeODATA:
+		if p.parity() {
+			return
+		}
 		a.heard, a.latest = true, p.sqn()
 	case wire.TypeSPM:
 		a.heard, a.latest = true, p.lead()+1
@@ -121,6 +126,9 @@ func (a *audit) event(now mono.Time, ev *pgm.Event) error {
 	case pgm.EventLoss:
 		return a.loss(now, ev)
 	}
+	for n := a.floor(); a.next != n; a.next++ {
+		delete(a.told, a.next)
+	}
 	if len(a.told) > 0 {
 		return fmt.Errorf("%v, but %#x was not told of", ev.Kind, uint32(a.next))
 	}
@@ -130,7 +138,7 @@ func (a *audit) event(now mono.Time, ev *pgm.Event) error {
 		if !a.ledger.closed {
 			return fmt.Errorf("fin of a source that was not closed")
 		}
-		if a.next != a.ledger.next {
+		if a.next.Before(a.ledger.next) || a.next.After(a.ledger.open(a.ledger.next)) {
 			return fmt.Errorf("fin at %#x, but the source sent up to %#x", uint32(a.next), uint32(a.ledger.next-1))
 		}
 	case pgm.EventReset:
@@ -152,11 +160,11 @@ func (a *audit) join(ev *pgm.Event) error {
 		return fmt.Errorf("joined twice")
 	case a.final:
 		return fmt.Errorf("joined after the end")
-	case ev.First.Before(l.first) || ev.First.After(l.sent):
+	case ev.First.Before(l.first) || ev.First.After(l.end()):
 		return fmt.Errorf("joined at %#x, but the source has sent %#x up to %#x", uint32(ev.First), uint32(l.first), uint32(l.sent-1))
 	case ev.Syn && ev.First != l.first:
 		return fmt.Errorf("joined at the beginning, %#x, but that is %#x", uint32(ev.First), uint32(l.first))
-	case a.heard && ev.First.After(a.latest) && !l.midway(a.latest, ev.First):
+	case a.heard && ev.First.After(a.ledger.open(a.latest)) && !l.midway(a.latest, ev.First):
 		return fmt.Errorf("joined at %#x, but had the means to begin at %#x", uint32(ev.First), uint32(a.latest))
 	}
 	a.open, a.joined = true, true
@@ -169,6 +177,9 @@ func (a *audit) join(ev *pgm.Event) error {
 func (a *audit) span(ev *pgm.Event) error {
 	if a.cfg.Delivery == pgm.Unordered && (ev.First != a.next || len(a.told) > 0) {
 		return a.ahead(ev)
+	}
+	if ev.First != a.next && ev.First == a.ledger.skip(a.next) {
+		a.next = ev.First
 	}
 	if ev.First != a.next || ev.Last.Before(ev.First) {
 		return fmt.Errorf("%v of %#x..%#x, want it to begin with %#x", ev.Kind, uint32(ev.First), uint32(ev.Last), uint32(a.next))
@@ -201,6 +212,17 @@ func (a *audit) ahead(ev *pgm.Event) error {
 	return nil
 }
 
+// floor returns the first number from next on that was not told of and not left
+// out. The receiver may not know yet of those left out, so next may not pass them:
+// it may still report them lost.
+func (a *audit) floor() seq.Num {
+	n := a.next
+	for m := a.ledger.at(n); a.told[n] || m != nil && m.void; m = a.ledger.at(n) {
+		n++
+	}
+	return n
+}
+
 // clean reports whether all packets of m came on the first attempt.
 func (a *audit) clean(m *message) bool {
 	for n := m.first; !n.After(m.last); n++ {
@@ -212,7 +234,7 @@ func (a *audit) clean(m *message) bool {
 }
 
 func (a *audit) message(now mono.Time, ev *pgm.Event) error {
-	told := a.next
+	told := a.floor()
 	if err := a.span(ev); err != nil {
 		return err
 	}
@@ -220,6 +242,9 @@ func (a *audit) message(now mono.Time, ev *pgm.Event) error {
 		return fmt.Errorf("message of %#x..%#x has floor %#x, but %#x was not told of", uint32(ev.First), uint32(ev.Last), uint32(ev.Floor), uint32(told))
 	}
 	m := a.ledger.at(ev.First)
+	if m.void {
+		return fmt.Errorf("message of %#x..%#x, a number that was left out", uint32(ev.First), uint32(ev.Last))
+	}
 	if m.first != ev.First || m.last != ev.Last {
 		return fmt.Errorf("message of %#x..%#x, but it was sent as %#x..%#x", uint32(ev.First), uint32(ev.Last), uint32(m.first), uint32(m.last))
 	}
@@ -262,10 +287,21 @@ func (a *audit) loss(now mono.Time, ev *pgm.Event) error {
 	}
 	midway := ev.Cause == pgm.CauseFragment && a.ledger.at(ev.Last).first.Before(a.began)
 	skipped := a.cfg.MaxGap != 0 && (ev.Cause == pgm.CauseSkip || ev.Cause == pgm.CauseFragment)
-	if a.complete && !midway && !skipped {
+	if a.complete && !midway && !skipped && !(a.cfg.NoFEC && a.void(ev)) {
 		return fmt.Errorf("loss of %#x..%#x, %v, without an excuse", uint32(ev.First), uint32(ev.Last), ev.Cause)
 	}
 	return nil
+}
+
+// void reports whether a loss is of nothing: the numbers were left out, which a
+// receiver that makes no use of parity cannot know.
+func (a *audit) void(ev *pgm.Event) bool {
+	for n := ev.First; !n.After(ev.Last); n++ {
+		if m := a.ledger.at(n); m == nil || !m.void {
+			return false
+		}
+	}
+	return true
 }
 
 // cause checks that the cause of a loss can be true.
@@ -278,13 +314,13 @@ func (a *audit) cause(now mono.Time, ev *pgm.Event) error {
 		}
 	case pgm.CauseFragment:
 		for n := ev.First; !n.After(ev.Last); n++ {
-			if m := l.at(n); m.first == m.last {
+			if m := l.at(n); m.first == m.last && !m.void {
 				return fmt.Errorf("%#x is a message of one packet", uint32(n))
 			}
 		}
 	case pgm.CauseSize:
 		for n := ev.First; !n.After(ev.Last); n++ {
-			if m := l.at(n); a.cfg.MaxMessage <= 0 || len(m.data) <= a.cfg.MaxMessage {
+			if m := l.at(n); !m.void && a.cfg.MaxMessage <= 0 || len(m.data) <= a.cfg.MaxMessage {
 				return fmt.Errorf("%#x is of a message of %d bytes", uint32(n), len(m.data))
 			}
 		}

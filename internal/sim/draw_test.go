@@ -84,7 +84,68 @@ func drawScenario(seed uint64) *Scenario {
 	if d.chance(0.35) {
 		d.pubsub(sc)
 	}
+	d.Rand = rand.New(rand.NewPCG(seed, 0xfec))
+	d.network(sc)
 	return sc
+}
+
+// network draws what lies beneath PGM, and parity.
+func (d dice) network(sc *Scenario) {
+	sc.Native, sc.Unicast = d.chance(0.3), d.chance(0.25)
+	if d.chance(0.3) {
+		sc.IPv6 = true
+		six := map[netip.Addr]netip.Addr{groups[0]: groups6[0], groups[1]: groups6[1]}
+		for i := range sc.Sources {
+			c := &sc.Sources[i].Config
+			c.Group = six[c.Group]
+			if c.Burst > 0 {
+				c.Burst += 20 // the header is as much longer
+			}
+		}
+		for i := range sc.Receivers {
+			var joined []netip.Addr
+			for _, g := range sc.Receivers[i].Groups {
+				joined = append(joined, six[g])
+			}
+			sc.Receivers[i].Groups = joined
+		}
+	}
+	for i := range sc.Sources {
+		if d.chance(0.35) {
+			d.fec(&sc.Sources[i])
+		}
+	}
+	for i := range sc.Receivers {
+		sc.Receivers[i].Config.NoFEC = d.chance(0.1)
+	}
+}
+
+func (d dice) fec(spec *SourceSpec) {
+	c := &spec.Config
+	packets := c.WindowPackets
+	setDefault(&packets, 65536)
+	f := pgm.FEC{K: 2 << d.IntN(6), OnDemand: d.chance(0.5), Delay: max(0, d.IntN(8)-4)}
+	for f.K > 2 && (4*f.K > packets || d.mild && f.K*spec.Load.Messages > 30000) {
+		f.K /= 2 // numbers that are left out take place in the window, too
+	}
+	if 4*f.K > packets {
+		return
+	}
+	if d.chance(0.3) {
+		f.N = min(255, f.K+d.from(1, 3*f.K))
+	}
+	most := 255 - f.K
+	if f.N > 0 {
+		most = f.N - f.K
+	}
+	if d.chance(0.6) || !f.OnDemand {
+		f.Proactive = d.from(1, min(most, f.K)+1)
+		f.Proactive = min(f.Proactive, most)
+	}
+	if d.chance(0.3) {
+		f.Flush = []time.Duration{-1, 10 * time.Microsecond, 20 * time.Millisecond}[d.IntN(3)]
+	}
+	c.FEC = f
 }
 
 func (d dice) delivery(c *pgm.ReceiverConfig) {

@@ -64,6 +64,14 @@ func (p *packet) kind() wire.Type {
 	return wire.Type(p.data[4])
 }
 
+// maxGroup is the size of the largest transmission group.
+const maxGroup = 128
+
+// parity reports whether a packet is one of parity, or is about such.
+func (p *packet) parity() bool {
+	return len(p.data) >= wire.HeaderLen && wire.Flags(p.data[5])&wire.FlagParity != 0
+}
+
 // sqn returns the sequence number, which every type but SPMR has first.
 func (p *packet) sqn() seq.Num { return p.num(wire.HeaderLen) }
 
@@ -123,6 +131,9 @@ func (p *packet) checkAlert() error {
 // String prints what matters of a packet on one line.
 func (p *packet) String() string {
 	s := p.kind().String()
+	if p.parity() {
+		s = "parity " + s
+	}
 	switch p.kind() {
 	case wire.TypeODATA, wire.TypeRDATA:
 		s += fmt.Sprintf(" %#x trail=%#x", uint32(p.sqn()), uint32(p.trail()))

@@ -91,9 +91,13 @@ func (s *sim) addSource(i int, spec *SourceSpec) {
 	setDefault(&cfg.WindowBytes, 64<<20)
 	setDefault(&cfg.Burst, 65536)
 	setDefault(&cfg.Overhead, s.scenario.overhead())
+	l := newLedger(cfg.FirstSQN)
+	if cfg.FEC.Flush >= 0 {
+		l.group = cfg.FEC.K
+	}
 	src := &source{
 		host: h, spec: spec, index: i, cfg: cfg,
-		ledger: newLedger(cfg.FirstSQN),
+		ledger: l,
 		rng:    s.rand(h.id, streamLoad),
 		result: &s.result.Sources[i],
 	}
@@ -323,6 +327,9 @@ func (s *sim) stopSource(src *source) {
 func (s *sim) send(h *host, p *packet) {
 	s.result.Sent[p.kind()&15]++
 	s.result.SentBytes += uint64(len(p.data))
+	if p.alert && s.scenario.Native {
+		s.result.alerts++
+	}
 	s.trace.add(s.now, actSend, h, p)
 	if s.scenario.Unicast && !p.to.IsValid() {
 		s.fan(h, p)
@@ -382,7 +389,7 @@ func (s *sim) pass(l *link, h *host, p *packet, d deed) {
 
 func (s *sim) vanish(why action, h *host, p *packet) {
 	s.result.Vanished[why]++
-	if r, ok := h.machine.(*receiver); ok && !p.bad && p.kind() == wire.TypeODATA {
+	if r, ok := h.machine.(*receiver); ok && !p.bad && p.kind() == wire.TypeODATA && !p.parity() {
 		if src, ok := p.from.machine.(*source); ok {
 			a := &r.audits[src.index]
 			a.mark(&a.vanished, p.sqn())
@@ -424,10 +431,18 @@ func (s *sim) handled(h *host, p *packet, err error) {
 	switch why {
 	case pgm.DropTruncated, pgm.DropVersion, pgm.DropType, pgm.DropChecksum, pgm.DropNoChecksum,
 		pgm.DropOption, pgm.DropMalformed, pgm.DropParity, pgm.DropUnsupported:
-		if !p.bad {
+		// Of parity a receiver that knows of none yet makes no use.
+		if !p.bad && !(why == pgm.DropParity && s.mayNotKnow(h, p)) {
 			s.fail(h, p.from, "dropped an undamaged packet: %v: %v", p, why)
 		}
 	}
+}
+
+// mayNotKnow reports whether the host need not know that there is parity for it.
+func (s *sim) mayNotKnow(h *host, p *packet) bool {
+	_, source := p.from.machine.(*source)
+	_, receiver := h.machine.(*receiver)
+	return source && receiver && p.kind() != wire.TypeNCF
 }
 
 // cut makes packets of a run and checks that it is what Transmit promises.
@@ -462,7 +477,7 @@ func (s *sim) finish() *Result {
 	for i, src := range s.sources {
 		x := &r.Sources[i]
 		x.first = src.ledger.first
-		x.Messages = uint64(len(src.ledger.messages))
+		x.Messages = src.ledger.count()
 		for j := range src.ledger.messages {
 			x.Bytes += uint64(len(src.ledger.messages[j].data))
 		}

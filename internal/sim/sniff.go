@@ -33,13 +33,15 @@ func (s *source) sniff(p *packet) error {
 			return err
 		case d.TSI() != s.cfg.TSI:
 			return fmt.Errorf("TSI is %v", d.TSI())
+		case p.parity():
+			return s.sniffParity(&d)
 		case d.Trail.Before(l.first) || d.Trail.After(d.SQN):
 			return fmt.Errorf("trail is %#x", uint32(d.Trail))
 		case d.Type == wire.TypeRDATA && (d.SQN.Before(l.trail) || !d.SQN.Before(l.sent)):
 			return fmt.Errorf("RDATA outside the window, %#x to %#x", uint32(l.trail), uint32(l.sent-1))
 		case d.Type == wire.TypeRDATA && s.asked[d.SQN.Sub(l.first)] <= 0:
 			return fmt.Errorf("RDATA that nobody asked for")
-		case d.Type == wire.TypeODATA && d.SQN != l.sent:
+		case d.Type == wire.TypeODATA && d.SQN != l.skip(l.sent):
 			return fmt.Errorf("ODATA out of turn, want %#x", uint32(l.sent))
 		}
 		if d.Type == wire.TypeRDATA {
@@ -61,6 +63,29 @@ func (s *source) sniff(p *packet) error {
 	return nil
 }
 
+// sniffParity checks a parity packet: that there may be one, and that its group was
+// sent.
+func (s *source) sniffParity(d *wire.Data) error {
+	f, l := &s.cfg.FEC, s.ledger
+	group := d.SQN
+	if f.K > 0 {
+		group &^= seq.Num(f.K - 1)
+	}
+	switch {
+	case f.K == 0:
+		return fmt.Errorf("parity without FEC")
+	case d.Type == wire.TypeODATA && f.Proactive == 0:
+		return fmt.Errorf("proactive parity")
+	case d.Type == wire.TypeRDATA && !f.OnDemand && f.Flush < 0:
+		return fmt.Errorf("parity on demand")
+	case group.Before(l.first) || !group.Before(l.sent):
+		return fmt.Errorf("parity of the group that begins with %#x, but %#x to %#x were sent", uint32(group), uint32(l.first), uint32(l.sent-1))
+	case d.Trail.Before(l.first) || d.Trail.After(l.sent):
+		return fmt.Errorf("trail is %#x", uint32(d.Trail))
+	}
+	return nil
+}
+
 func (s *source) sniffSPM(p *wire.SPM) error {
 	l := s.ledger
 	switch {
@@ -72,7 +97,7 @@ func (s *source) sniffSPM(p *wire.SPM) error {
 		return fmt.Errorf("SPM_PATH is %v", p.Path)
 	case p.Lead+1 != l.sent:
 		return fmt.Errorf("lead is %#x, want %#x", uint32(p.Lead), uint32(l.sent-1))
-	case p.Trail.Before(l.trail) || p.Trail.After(l.sent):
+	case p.Trail.Before(seq.Min(l.trail, l.sent)) || p.Trail.After(l.sent):
 		return fmt.Errorf("trail is %#x, want %#x to %#x", uint32(p.Trail), uint32(l.trail), uint32(l.sent))
 	case p.Options.Has(wire.OptFin) && (!l.closed || l.sent != l.next):
 		return fmt.Errorf("OPT_FIN, but closed = %v and %#x to %#x are to be sent", l.closed, uint32(l.sent), uint32(l.next-1))
@@ -144,6 +169,9 @@ func (r *receiver) sniffNAK(n *wire.NAK, p *packet) error {
 		if a.final {
 			return fmt.Errorf("NAK after the end of the session")
 		}
+		if p.parity() {
+			return sniffParityNAK(src, p)
+		}
 		seen := map[seq.Num]bool{}
 		for _, n := range p.numbers(nil) {
 			switch {
@@ -161,4 +189,21 @@ func (r *receiver) sniffNAK(n *wire.NAK, p *packet) error {
 		return nil
 	}
 	return fmt.Errorf("NAK to %v, where there is no such source", p.to)
+}
+
+// sniffParityNAK checks that a parity NAK names groups that were sent, each once.
+func sniffParityNAK(src *source, p *packet) error {
+	k := src.cfg.FEC.K
+	if !src.cfg.FEC.OnDemand {
+		return fmt.Errorf("parity NAK, but there is no parity on demand")
+	}
+	seen := map[seq.Num]bool{}
+	for _, n := range p.numbers(nil) {
+		group := n &^ seq.Num(k-1)
+		if seen[group] || !group.Before(src.ledger.sent) || !group.Add(k).After(src.ledger.first) {
+			return fmt.Errorf("parity NAK for the group that begins with %#x", uint32(group))
+		}
+		seen[group] = true
+	}
+	return nil
 }

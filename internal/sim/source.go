@@ -82,8 +82,18 @@ func (s *source) count(p *packet) {
 		return
 	}
 	s.numbers = p.numbers(s.numbers[:0])
+	if p.parity() {
+		s.result.ParityNAKs++
+		for _, n := range s.numbers {
+			s.countGroup(n)
+		}
+		return
+	}
 	for _, n := range s.numbers {
 		i := n.Sub(s.ledger.first)
+		if m := s.ledger.at(n); s.ledger.group > 0 && (m == nil || m.void) {
+			s.countGroup(n) // parity is to tell that the number was left out
+		}
 		if i < 0 || i >= len(s.asked) {
 			continue // to another source of the same group
 		}
@@ -94,6 +104,16 @@ func (s *source) count(p *packet) {
 	}
 	if p.to.IsValid() {
 		s.result.NAKs++
+	}
+}
+
+// countGroup notes that parity was asked for, of the group of n. Where there is not
+// enough of it the source sends the data instead.
+func (s *source) countGroup(n seq.Num) {
+	k := s.cfg.FEC.K
+	first := (n &^ seq.Num(k-1)).Sub(s.ledger.first)
+	for i := max(first, 0); i < min(first+k, len(s.asked)); i++ {
+		s.asked[i]++
 	}
 }
 
@@ -147,7 +167,7 @@ func (s *source) pump(now mono.Time) {
 		}
 	}
 	st := s.pgm.Stats()
-	s.ledger.trail = s.ledger.first.Add(int(st.Retired))
+	s.ledger.trail, _, _ = s.pgm.Progress()
 	if st.Window > s.cfg.WindowPackets || st.WindowBytes > s.cfg.WindowBytes {
 		s.sim.fail(s.host, nil, "window holds %d packets, %d bytes; the limits are %d, %d", st.Window, st.WindowBytes, s.cfg.WindowPackets, s.cfg.WindowBytes)
 	}
@@ -195,10 +215,11 @@ func (s *source) put(p *packet) {
 	if err := s.sniff(p); err != nil {
 		s.sim.fail(s.host, nil, "sends %v: %v", p, err)
 	}
-	if p.kind() == wire.TypeODATA {
-		s.ledger.sent = p.sqn() + 1
-		s.asked = append(s.asked, 0)
-		s.result.NAKsFor = append(s.result.NAKsFor, 0)
+	if p.kind() == wire.TypeODATA && !p.parity() {
+		for ; s.ledger.sent != p.sqn()+1; s.ledger.sent++ {
+			s.asked = append(s.asked, 0)
+			s.result.NAKsFor = append(s.result.NAKsFor, 0)
+		}
 	}
 	if drop := s.sim.scenario.Drop; drop != nil && drop(s.index, p.kind(), p.sqn()) {
 		s.sim.vanish(actScript, s.host, p)

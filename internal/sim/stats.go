@@ -24,6 +24,8 @@ type Result struct {
 	Delay     Histogram // from Send to delivery
 	Clean     Histogram // the same, of messages of which no packet was lost on the way to their receiver
 
+	alerts uint64 // packets that bore Router Alert, of those sent
+
 	Sources   []SourceResult
 	Receivers []ReceiverResult
 }
@@ -36,6 +38,8 @@ type SourceResult struct {
 	Published uint64        // messages, by a Publisher
 	First     time.Duration // of the first message accepted
 	Closed    time.Duration
+
+	ParityNAKs uint64 // that reached the source, and copies to the group
 
 	NAKs    uint64   // NAK packets that reached the source, not counting copies to the group
 	NAKsFor []uint16 // for each number from the first, the NAK packets that asked for it
