@@ -229,6 +229,7 @@ func (s *session) keepParity(first seq.Num, index, size int, shape parityShape, 
 	}
 	sum := g.pool.Get(shape.length+codedTail, false)
 	if sum == nil {
+		s.spoil(first) // parity does not help who has no room for it
 		return drops.drop(DropBuffer)
 	}
 	tail := sum[copy(sum, d.Payload[:shape.length]):]
