@@ -4,6 +4,8 @@ import (
 	"runtime"
 	"testing"
 	"time"
+
+	"github.com/gopgm/gopgm/pgm"
 )
 
 // TestFlushFull has full packets leave though no message ends where a packet does.
@@ -59,7 +61,10 @@ func TestBacklogCalls(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("a packet a call here")
 	}
-	pub := newPublisherAt(t, freeEndpoint(t), PublisherConfig{Flush: FlushFull, High: Mark{Bytes: 4 << 20}})
+	pub := newPublisherAt(t, freeEndpoint(t), PublisherConfig{
+		Source: pgm.SourceConfig{Rate: 1e11, Burst: 8 << 20}, // the rate holds nothing back
+		Flush:  FlushFull, High: Mark{Bytes: 4 << 20},
+	})
 	before := pub.Stats().Source.IO
 	pub.src = &held{pub.src}
 	for range 3000 {
