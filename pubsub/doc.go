@@ -55,6 +55,17 @@
 // NAKs for a while; [Publisher.Abort] does neither and gives them a reason. They get
 // an EventLeave that says which, and whose: [Publisher.Source] is the name.
 //
+// # Order
+//
+// Messages of one source come in the order in which they were published. With
+// Receiver.Delivery set to pgm.Unordered each comes as soon as it is whole,
+// whatever is missing before it; with Receiver.MaxGap what is missing for longer is
+// given up.
+//
+// # Other transports
+//
+// [NewPublisherOn] and [NewSubscriberOn] take a transport of the caller's own.
+//
 // # What gets lost
 //
 // Whole messages only are delivered. When packets are lost for good, the

@@ -76,8 +76,6 @@ func parse(args []string, stdout io.Writer) (o *options, done bool, err error) {
 		return o, false, cli.Usagef("--output is empty: want a directory")
 	case o.unordered && o.output != "":
 		return o, false, cli.Usagef("--unordered and --output contradict each other: the parts of a file come in order")
-	case o.unordered && f.ZMQ:
-		return o, false, cli.Usagef("--unordered and --zmq contradict each other")
 	case f.Changed("count") && o.count == 0:
 		return o, false, cli.Usagef("--count is 0: want at least 1")
 	}

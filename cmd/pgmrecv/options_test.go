@@ -28,7 +28,6 @@ func TestUsage(t *testing.T) {
 		{[]string{"--raw", "-o", "in"}, 2, "pgmrecv: --raw and --output contradict each other" + hint},
 		{[]string{"-o", ""}, 2, "pgmrecv: --output is empty: want a directory" + hint},
 		{[]string{"--unordered", "-o", "in"}, 2, "pgmrecv: --unordered and --output contradict each other: the parts of a file come in order" + hint},
-		{[]string{"--unordered", "--zmq"}, 2, "pgmrecv: --unordered and --zmq contradict each other" + hint},
 		{[]string{"--max-gap", "-1s"}, 2, "want a duration such as 2s, 500ms or 1m30s"},
 		{[]string{"--zmq", "-o", "in"}, 2, "pgmrecv: --output and --zmq contradict each other" + hint},
 		{[]string{"--subscribe", "a"}, 2, "pgmrecv: --subscribe needs --zmq, or an endpoint as --network" + hint},

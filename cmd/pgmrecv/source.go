@@ -101,8 +101,11 @@ func (s *subscriber) Stats() pgmnet.ReceiverStats {
 
 // causeText says why something was lost.
 func causeText(c pgm.Cause) string {
-	if c == pubsub.CauseFraming {
+	switch c {
+	case pubsub.CauseFraming:
 		return "not the framing of ZeroMQ, or too large"
+	case pubsub.CausePieces:
+		return "no room for parts of messages that wait for other parts"
 	}
 	return c.String()
 }

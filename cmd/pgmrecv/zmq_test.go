@@ -90,6 +90,51 @@ func TestZMQStandardInput(t *testing.T) {
 	s.wait(0)
 }
 
+// TestZMQDelivery has receivers that lose a fifth of the packets. One prints every
+// line, in another order, the other those that came, in order, and says so.
+func TestZMQDelivery(t *testing.T) {
+	t.Parallel()
+	at := endpoint()
+	var in strings.Builder
+	want := map[string]bool{}
+	for i := range 1000 {
+		line := fmt.Sprintf("%04d %s", i, strings.Repeat("x", i*i%5000))
+		in.WriteString(line + "\n")
+		want["all\t"+line] = true
+	}
+	unordered := start(t, "pgmrecv", "-v", "-n", at, "--subscribe", "al", "--unordered", "--join", "--count", "1000", "--timeout", "20", "--drop", "20")
+	skip := start(t, "pgmrecv", "-n", at, "--subscribe", "al", "--max-gap", "0", "--count", "100", "--timeout", "20", "--drop", "20")
+	s := start(t, "pgmsend", "-v", "-n", at, "--topic", "all", "--linger", "500ms")
+	io.WriteString(s.stdin, in.String())
+	unordered.wait(0)
+	skip.wait(3)
+	s.stdin.Close()
+	s.wait(0)
+	late, newest := 0, ""
+	for line := range strings.Lines(unordered.stdout.String()) {
+		line = strings.TrimSuffix(line, "\n")
+		if !want[line] {
+			t.Fatalf("%.40q was not sent, or came before", line)
+		}
+		delete(want, line)
+		if line < newest {
+			late++
+		}
+		newest = max(newest, line)
+	}
+	if len(want) > 0 || late == 0 {
+		t.Errorf("unordered: %d lines did not come; %d came late", len(want), late)
+	}
+	skip.wantStderr("pgmrecv: received 100 messages", " given up\n", "pgmrecv: lost what was in ")
+	newest = ""
+	for line := range strings.Lines(skip.stdout.String()) {
+		if line < newest {
+			t.Errorf("%.40q after %.40q", line, newest)
+		}
+		newest = line
+	}
+}
+
 // A receiver that stalls while more passes than the source can repair loses it,
 // says so, and goes on.
 func TestZMQLoss(t *testing.T) {
