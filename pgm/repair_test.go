@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gopgm/gopgm/seq"
 	"github.com/gopgm/gopgm/wire"
 )
 
@@ -83,5 +84,52 @@ func TestFragments(t *testing.T) {
 	}
 	if len(got) != 3 || got[0] != "a" || got[1] != big || got[2] != "c" {
 		t.Errorf("got %.40q", got)
+	}
+}
+
+// TestRepairTurns has a source of a low rate with a backlog of full packets, and
+// repairs that go out one at a time, because each is larger than the one before.
+// They have their share of the rate all the same.
+//
+// "[...] a source MUST [...] only send ODATA or RDATA when no NCFs or SPMs are
+// pending." RFC 3208 §5.1.3: it leaves open who of these two comes first.
+func TestRepairTurns(t *testing.T) {
+	const repairs = 10
+	s := newSourceScript(t, SourceConfig{Rate: 300e3})
+	var nums []seq.Num
+	for i := range repairs {
+		n, _, err := s.Send(s.now, make([]byte, 100+i))
+		if err != nil {
+			t.Fatal(err)
+		}
+		nums = append(nums, n)
+	}
+	s.take()
+	s.now = s.now.Add(time.Second) // the token bucket is full again
+	for range 400 {
+		if _, _, err := s.Send(s.now, make([]byte, 1400)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.nak(nums...); err != nil {
+		t.Fatal(err)
+	}
+	data, repaired := 0, 0
+	for range 1000 {
+		for _, p := range s.take() {
+			switch {
+			case strings.HasPrefix(p, "ODATA"):
+				data++
+			case strings.HasPrefix(p, "RDATA"):
+				repaired++
+			}
+		}
+		if repaired == repairs {
+			break
+		}
+		s.now = s.now.Add(time.Millisecond)
+	}
+	if repaired != repairs || data > 2*repairs {
+		t.Errorf("%d repairs beside %d packets of data, want %d and as many or so", repaired, data, repairs)
 	}
 }

@@ -2,6 +2,10 @@ package pgm
 
 import "github.com/gopgm/gopgm/mono"
 
+// shareOfTurn bounds how long ODATA takes its turn while repairs wait: a
+// thousandth of a second, or one packet.
+const shareOfTurn = 1000
+
 // controlReserve is how many bytes of the token bucket data leaves for NCFs and
 // SPMs, so that they need not wait.
 const controlReserve = 1024
@@ -60,6 +64,11 @@ func (s *Source) dataRun() runKind {
 	}
 	if unsent == 0 {
 		return runNone
+	}
+	if s.repairs.n > 0 {
+		// A run takes long at a low rate, and repairs go out a few at a time: they
+		// would have a small part of the rate, and fall behind.
+		bytes = min(bytes, int(s.pacer.rate/shareOfTurn))
 	}
 	data, segment, n := s.win.Run(s.win.Unsent(), s.parity.runEnd(s.win.Unsent(), s.win.Next()), MaxRunPackets, bytes)
 	s.iov[0] = data
