@@ -334,6 +334,9 @@ func (a *audit) cause(now mono.Time, ev *pgm.Event) error {
 		}
 		// The event is about what came of their messages, too.
 		for n := ev.First; !n.After(ev.Last); n++ {
+			if m := l.at(n); m == nil || m.void {
+				continue
+			}
 			if age := a.age(now, n); !a.marked(a.got, n) && age < a.cfg.MaxGap {
 				return fmt.Errorf("%#x was missing for %v", uint32(n), age)
 			}

@@ -45,7 +45,7 @@ func (r *receiver) handle(now mono.Time, p *packet) {
 		if err == nil {
 			a.hear(p)
 		}
-		if err == nil || err == pgm.DropBuffer {
+		if err == nil || err == pgm.DropBuffer || p.parity() {
 			a.learn(r.global(now), p)
 		}
 	}

@@ -441,8 +441,10 @@ func (s *sim) handled(h *host, p *packet, err error) {
 // mayNotKnow reports whether the host need not know that there is parity for it.
 func (s *sim) mayNotKnow(h *host, p *packet) bool {
 	_, source := p.from.machine.(*source)
-	_, receiver := h.machine.(*receiver)
-	return source && receiver && p.kind() != wire.TypeNCF
+	if _, receiver := h.machine.(*receiver); !receiver {
+		return !p.to.IsValid() // a NAK to all, for another source of this TSI
+	}
+	return source && p.kind() != wire.TypeNCF
 }
 
 // cut makes packets of a run and checks that it is what Transmit promises.

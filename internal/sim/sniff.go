@@ -177,7 +177,7 @@ func (r *receiver) sniffNAK(n *wire.NAK, p *packet) error {
 			switch {
 			case a.open && n.Before(a.next):
 				return fmt.Errorf("NAK for %#x, but all before %#x is delivered or lost", uint32(n), uint32(a.next))
-			case !n.Before(a.ledger.sent):
+			case !n.Before(a.ledger.end()):
 				return fmt.Errorf("NAK for %#x, which was never sent", uint32(n))
 			case seen[n]:
 				return fmt.Errorf("NAK for %#x twice", uint32(n))
