@@ -91,7 +91,8 @@ func drawScenario(seed uint64) *Scenario {
 
 // network draws what lies beneath PGM, and parity.
 func (d dice) network(sc *Scenario) {
-	sc.Native, sc.Unicast = d.chance(0.3), d.chance(0.25)
+	sc.Native = d.chance(0.3)
+	sc.Unicast = d.chance(0.25) && len(sc.Receivers) <= 21 // a copy to each takes its time
 	if d.chance(0.3) {
 		sc.IPv6 = true
 		six := map[netip.Addr]netip.Addr{groups[0]: groups6[0], groups[1]: groups6[1]}

@@ -123,7 +123,7 @@ func (p *packet) numbers(list []seq.Num) []seq.Num {
 func (p *packet) checkAlert() error {
 	k := p.kind()
 	if must := k == wire.TypeSPM || k == wire.TypeNCF || k == wire.TypeRDATA; must != p.alert {
-		return fmt.Errorf("Router Alert is %v, want %v", p.alert, must)
+		return fmt.Errorf("bears Router Alert: %v, want %v", p.alert, must)
 	}
 	return nil
 }

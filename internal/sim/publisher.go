@@ -137,7 +137,7 @@ func (p *publisher) close(now mono.Time) error {
 	p.now = now
 	err := p.pub.Close()
 	if _, again := p.pub.Send(nil, nil); !errors.Is(again, pgm.ErrClosed) {
-		err = errors.Join(err, fmt.Errorf("Send after Close: %v, want ErrClosed", again))
+		err = errors.Join(err, fmt.Errorf("sending after Close: %v, want ErrClosed", again))
 	}
 	return err
 }
