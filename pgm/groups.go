@@ -26,9 +26,10 @@ type groups struct {
 	oldest seq.Num // first number of the oldest that is not over
 	newest seq.Num // first number of the group after the newest looked at
 
-	due  seq.Num // what is missing before it is asked for; the rest waits for parity
-	most int     // proactive parity packets of a group, as far as was seen
-	lag  int     // how many packets later they come, about
+	due     seq.Num // what is missing before it is asked for; the rest waits for parity
+	most    int     // proactive parity packets of a group, as far as was seen
+	lag     int     // how many packets later the last of them comes, about
+	lagging seq.Num // first number of the group that was last learned from
 
 	lead seq.Num // of the last SPM
 

@@ -204,10 +204,14 @@ func (r *Receiver) handleParity(id SourceID, d *wire.Data) error {
 func (s *session) followed(first seq.Num, index, size int) {
 	g := s.groups
 	g.most = max(g.most, index+1)
-	if size == g.k {
-		lag := s.heardEnd.Sub(first.Add(size))
-		g.lag = max(lag, g.lag-(g.lag+15)/16, 0)
+	if size < g.k {
+		return
 	}
+	if first != g.lagging { // it fades from group to group
+		g.lag -= (g.lag + 15) / 16
+		g.lagging = first
+	}
+	g.lag = max(g.lag, s.heardEnd.Sub(first.Add(size)))
 }
 
 // keepParity keeps a parity packet, and rebuilds its group if that is possible now.
