@@ -37,6 +37,13 @@ type carrier interface {
 	// readStamps takes in the time stamps of writes that have come.
 	readStamps() error
 
+	// join begins to read from another group, and leave ends that.
+	join(group netip.Addr) error
+	leave(group netip.Addr) error
+
+	// admit takes in that the filter admits a source, or does not any more.
+	admit(source netip.Addr, on bool) error
+
 	// pass passes on a packet that has come for another source of this host.
 	pass(pkt []byte)
 
@@ -74,16 +81,19 @@ func (d *datagram) next() []byte {
 // sockets says what a carrier has to open: one socket for sending, bound to
 // local, and one for each group to read from. When there are no groups the
 // first is read as well; if peer is valid, it may have another beside it that
-// only sends there.
+// only sends there, and with apart it has one that only sends.
 type sockets struct {
 	iface       *net.Interface
 	local       netip.AddrPort
 	groups      []netip.Addr
-	peer        netip.Addr // the group that most is sent to
-	source      wire.TSI   // who reads and sends; zero for a receiver
-	port        uint16     // of the groups, and of every destination; 0 if raw
-	raw         bool       // packets travel in IP itself, not in UDP
-	hops        int        // of multicast packets
+	filter      *sourceFilter // of the groups; nil for a source
+	peer        netip.Addr    // the group that most is sent to
+	apart       bool          // nothing is sent from the socket that is read
+	alone       bool          // no other socket is to share the address and port of local
+	source      wire.TSI      // who reads and sends; zero for a receiver
+	port        uint16        // of the groups, and of every destination; 0 if raw
+	raw         bool          // packets travel in IP itself, not in UDP
+	hops        int           // of multicast packets
 	dscp        int
 	loop        bool
 	stamps      *stamps // of writes, or nil

@@ -3,6 +3,7 @@ package pgmnet
 import (
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"time"
 
 	"github.com/gopgm/gopgm/pgm"
@@ -28,6 +29,26 @@ type Config struct {
 	// has to be the same at the source and its receivers. Default 3055. With
 	// Native there is none.
 	Port uint16
+
+	// Sources are the only hosts a Receiver takes packets from: it joins each
+	// group source-specifically, so that networks bring what these send alone.
+	// Groups in 232.0.0.0/8 and ff3x::/32 need it (RFC 4607). Block are hosts it
+	// takes none from; both at a time are an error. The system drops what others
+	// send before it costs anything; where it cannot, it is dropped when read, see
+	// IOStats.Blocked. A Receiver changes them by Allow and Block.
+	Sources, Block []netip.Addr
+
+	// To are the hosts a Source sends to, each by unicast, in place of the group:
+	// for networks without multicast. The group remains the name of the session,
+	// which both ends must know. Each host gets the rate of pgm.SourceConfig: this
+	// one sends as many times as much. Repairs go to all of them too.
+	To []netip.Addr
+
+	// Unicast has a Receiver take what is sent to Addr and Port, by a Source
+	// with To, and join no group: that of the sessions is the first of
+	// Network.Receive. No other socket of this host, of a Source for example, can
+	// have the same address and port.
+	Unicast bool
 
 	// Loop delivers what is sent also to receivers on this host. On a loopback
 	// interface that is always so.
@@ -107,6 +128,9 @@ func (c *Config) fill(readBuffer, writeBuffer int) error {
 	}
 	if c.WriteBuffer == 0 {
 		c.WriteBuffer = writeBuffer
+	}
+	if err := c.fillHosts(); err != nil {
+		return err
 	}
 	c.Loop = c.Loop || c.loopback()
 	return nil

@@ -23,3 +23,8 @@ func mayPass(err error) bool {
 	}
 	return false
 }
+
+// lacks reports whether an error means that the system does not know an option.
+func lacks(errno syscall.Errno) bool {
+	return errno == syscall.ENOPROTOOPT || errno == syscall.EOPNOTSUPP
+}

@@ -22,3 +22,8 @@ func mayPass(err error) bool {
 	}
 	return false
 }
+
+// lacks reports whether an error means that the system does not know an option.
+func lacks(errno syscall.Errno) bool {
+	return errno == windows.WSAENOPROTOOPT || errno == windows.WSAEOPNOTSUPP
+}

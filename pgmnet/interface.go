@@ -72,6 +72,16 @@ func (i *Interface) addr(v6 bool) (addr netip.Addr, ok bool) {
 	return addr, ok
 }
 
+// covers reports whether an address is in a network that i is in.
+func (i *Interface) covers(a netip.Addr) bool {
+	for _, own := range i.Prefixes {
+		if own.Contains(a) {
+			return true
+		}
+	}
+	return false
+}
+
 // within returns the first address of i that is in p.
 func (i *Interface) within(p netip.Prefix) (netip.Addr, bool) {
 	for _, own := range i.Prefixes {

@@ -22,18 +22,19 @@ const (
 // native is the carrier for Linux: non-blocking sockets and system calls made
 // directly, on memory that is allocated once.
 type native struct {
-	out   writer
-	alert *writer // for packets with IP Router Alert; nil if there are none
-	sib   sibling
-	local netip.AddrPort
-	buf   reader
-	in    []input
-	polls []unix.PollFd // one for each of in, and one for out
-	ready uint32        // a bit for each of in that may have something to read
-	waits uint64
+	out     writer
+	alert   *writer // for packets with IP Router Alert; nil if there are none
+	sib     sibling
+	sockets *sockets
+	buf     reader
+	in      []input
+	polls   []unix.PollFd // one for each of in, and one for out
+	apart   bool          // out is a socket of its own that is waited for
+	ready   uint32        // a bit for each of in that may have something to read
+	waits   uint64
 
 	stamps *stamps // if the system has none, to say so
-	asked  struct{ read, write int }
+	asked  struct{ read, granted, write int }
 }
 
 // An input is a socket to read from.
@@ -54,6 +55,7 @@ func openNative(s *sockets, mode IO) (carrier, error) {
 }
 
 func (c *native) open(s *sockets, mode IO) error {
+	c.sockets = s
 	fd, err := openUnicast(s, s.local.Port())
 	if err != nil {
 		return err
@@ -72,12 +74,13 @@ func (c *native) open(s *sockets, mode IO) error {
 		c.in = append(c.in, input{fd: fd, group: g})
 	}
 	if len(s.groups) == 0 {
-		c.in, c.local = append(c.in, input{fd: fd}), s.local
-		if s.peer.IsValid() {
+		c.in = append(c.in, input{fd: fd})
+		if s.peer.IsValid() || s.apart {
 			if fd, err = openOut(s); err != nil {
 				return err
 			}
 			c.out.init(fd, s)
+			c.apart = true
 			if !s.raw {
 				c.out.peer = s.peer
 			}
@@ -104,7 +107,7 @@ func (c *native) open(s *sockets, mode IO) error {
 			setStamping(in.fd, stampReads) // without, datagrams have no stamps
 		}
 		c.polls = append(c.polls, unix.PollFd{Fd: int32(in.fd), Events: unix.POLLIN})
-		if gro && !in.passed && unix.SetsockoptInt(in.fd, unix.IPPROTO_UDP, unix.UDP_GRO, 1) != nil {
+		if gro && !in.passed && s.gro(in.fd) != nil {
 			gro = false
 		}
 	}
@@ -128,6 +131,7 @@ func (c *native) open(s *sockets, mode IO) error {
 		return fmt.Errorf("pgmnet: this kernel lacks UDP_SEGMENT or UDP_GRO, choose another I/O mode: %w", errors.ErrUnsupported)
 	}
 	c.asked.read, c.asked.write = max(s.readBuffer, 0), max(s.writeBuffer, 0)
+	c.asked.granted = bufferSize(c.in[0].fd, unix.SO_RCVBUF)
 	return nil
 }
 
@@ -208,14 +212,16 @@ func (c *native) poll(d time.Duration, count int) error {
 	return nil
 }
 
-func (c *native) pass(pkt []byte) { c.sib.pass(pkt, c.in[0].fd, c.local.Addr(), c.local.Port()) }
+func (c *native) pass(pkt []byte) {
+	c.sib.pass(pkt, c.in[0].fd, c.sockets.local.Addr(), c.sockets.local.Port())
+}
 
 func (c *native) stats() IOStats {
 	s := IOStats{
 		SendMethod:       [...]string{GSO: "UDP_SEGMENT", Mmsg: "sendmmsg", Single: "sendmsg"}[c.out.mode],
 		ReceiveMethod:    "recvmsg",
 		ReadBufferAsked:  c.asked.read,
-		ReadBuffer:       bufferSize(c.in[0].fd, unix.SO_RCVBUF),
+		ReadBuffer:       c.asked.granted,
 		WriteBufferAsked: c.asked.write,
 		WriteBuffer:      bufferSize(c.out.fd, unix.SO_SNDBUF),
 		Writes:           c.out.writes,

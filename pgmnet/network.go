@@ -175,6 +175,9 @@ func (n *Network) parseInterface(s string, list []Interface) error {
 			continue
 		}
 		addr, ok := i.within(prefix)
+		if !ok && i.has(net.FlagLoopback) && prefix.IsSingleIP() && i.covers(prefix.Addr()) {
+			addr, ok = prefix.Addr(), true // each of 127.0.0.0/8 is this host's
+		}
 		if !ok || zone != "" && zone != i.Name {
 			continue
 		}

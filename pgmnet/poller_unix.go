@@ -28,7 +28,9 @@ func (p *poller) poll(ready []bool, d time.Duration, room bool) error {
 		p.fds[0].Events |= unix.POLLOUT
 	}
 	n, err := unix.Poll(p.fds, milliseconds(d))
-	p.fds[0].Events &^= unix.POLLOUT
+	if room {
+		p.fds[0].Events &^= unix.POLLOUT
+	}
 	if err != nil && err != unix.EINTR {
 		return fmt.Errorf("pgmnet: poll: %w", err)
 	}

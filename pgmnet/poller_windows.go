@@ -39,7 +39,9 @@ func (p *poller) poll(ready []bool, d time.Duration, room bool) error {
 		p.fds[0].events |= pollOut
 	}
 	n, err := wsaPoll(p.fds, d)
-	p.fds[0].events &^= pollOut
+	if room {
+		p.fds[0].events &^= pollOut
+	}
 	if err != nil {
 		return err
 	}
@@ -52,6 +54,10 @@ func (p *poller) poll(ready []bool, d time.Duration, room bool) error {
 // wsaPoll waits until one of fds is ready, but no longer than d, rounded up to a
 // millisecond.
 func wsaPoll(fds []pollFD, d time.Duration) (int, error) {
+	if len(fds) == 0 { // which WSAPoll refuses
+		time.Sleep(min(d, maxSleep))
+		return 0, nil
+	}
 	ms := int32((min(d, maxSleep) + time.Millisecond - 1) / time.Millisecond)
 	r, _, err := procWSAPoll.Call(uintptr(unsafe.Pointer(&fds[0])), uintptr(len(fds)), uintptr(ms))
 	if int32(r) < 0 {

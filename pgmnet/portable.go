@@ -19,6 +19,7 @@ import (
 // portable is the carrier for any system: package net's sockets, a packet a
 // call.
 type portable struct {
+	sockets *sockets
 	out     *net.UDPConn
 	in      []*net.UDPConn
 	groups  []netip.Addr // of each of in; empty for out
@@ -36,10 +37,11 @@ type portable struct {
 
 func openPortable(s *sockets) (carrier, error) {
 	c := &portable{
-		zone:   s.iface.Name,
-		port:   s.port,
-		stamps: s.stamps,
-		memory: make([]byte, maxDatagram),
+		sockets: s,
+		zone:    s.iface.Name,
+		port:    s.port,
+		stamps:  s.stamps,
+		memory:  make([]byte, maxDatagram),
 	}
 	if err := c.open(s); err != nil {
 		c.close()
@@ -58,26 +60,19 @@ func (c *portable) open(s *sockets) error {
 	}
 	askBuffer(c.out.SetWriteBuffer, s.writeBuffer)
 	for _, g := range s.groups {
-		conn, err := listen(s, netip.AddrPortFrom(g, s.port))
+		conn, err := openPortableGroup(s, g)
 		if err != nil {
 			return err
 		}
-		c.in = append(c.in, conn)
-		if err := join(conn, s.iface, g); err != nil {
-			return err
-		}
+		c.in, c.groups = append(c.in, conn), append(c.groups, g)
 	}
-	c.groups = s.groups
 	if len(s.groups) == 0 {
 		c.in, c.groups = append(c.in, c.out), make([]netip.Addr, 1)
+		askBuffer(c.out.SetReadBuffer, s.readBuffer)
 	}
-	for _, conn := range c.in {
-		askBuffer(conn.SetReadBuffer, s.readBuffer)
-		if err := c.poller.add(conn); err != nil {
-			return err
-		}
+	if err := c.watch(); err != nil {
+		return err
 	}
-	c.ready = make([]bool, len(c.in))
 	c.count = IOStats{
 		SendMethod:       "net",
 		ReceiveMethod:    "net",
@@ -103,7 +98,10 @@ func listen(s *sockets, addr netip.AddrPort) (*net.UDPConn, error) {
 	config := net.ListenConfig{Control: func(_, _ string, raw syscall.RawConn) error {
 		var err error
 		ctlErr := raw.Control(func(fd uintptr) {
-			if err = reusePort(fd); err == nil && addr.Addr().IsMulticast() {
+			if !s.alone || addr.Addr().IsMulticast() {
+				err = reusePort(fd)
+			}
+			if err == nil && addr.Addr().IsMulticast() {
 				err = onlyJoined(fd, network == "udp6")
 			}
 		})
@@ -149,19 +147,6 @@ func setMulticast(conn *net.UDPConn, s *sockets) error {
 		if err != nil {
 			return fmt.Errorf("pgmnet: multicast on %s: %w", s.iface.Name, err)
 		}
-	}
-	return nil
-}
-
-func join(conn *net.UDPConn, iface *net.Interface, group netip.Addr) (err error) {
-	addr := &net.UDPAddr{IP: group.AsSlice()}
-	if group.Is4() {
-		err = ipv4.NewPacketConn(conn).JoinGroup(iface, addr)
-	} else {
-		err = ipv6.NewPacketConn(conn).JoinGroup(iface, addr)
-	}
-	if err != nil {
-		return fmt.Errorf("pgmnet: join %v on %s: %w", group, iface.Name, err)
 	}
 	return nil
 }

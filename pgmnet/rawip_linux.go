@@ -12,7 +12,7 @@ func (s *sockets) newSocket(addr netip.Addr, port uint16) (int, error) {
 	if s.raw {
 		return newRawSocket(addr, s.iface.Index)
 	}
-	return newSocket(addr.Is6(), addr, port, s.iface.Index)
+	return newSocket(addr.Is6(), addr, port, s.iface.Index, s.alone)
 }
 
 // newRawSocket opens a socket for PGM in IP and binds it. Every raw socket of a

@@ -62,7 +62,9 @@ func (s *Source) Finish() error {
 	return s.Poll(0)
 }
 
-// FDs appends to dst the descriptors to watch, as that of a Source does.
+// FDs appends to dst the descriptors to watch, as that of a Source does, except that
+// there are others after Join and Leave: one for each group. That of a group that was
+// left is closed, and its number may be used again.
 func (r *Receiver) FDs(dst []FD) []FD {
 	if r.net == nil {
 		return dst

@@ -19,7 +19,7 @@ func (c *native) fds(dst []FD, full bool) []FD {
 		dst = append(dst, FD{FD: uintptr(in.fd), Read: true, Write: own && full})
 	}
 	waited := c.polls[len(c.in)].Fd // the one that would be full
-	if !written && (c.out.peer.IsValid() || c.alert != nil) {
+	if !written && c.apart {
 		dst = append(dst, FD{FD: uintptr(c.out.fd), Write: full && waited == int32(c.out.fd)})
 	}
 	if c.alert != nil {

@@ -45,6 +45,12 @@ type Receiver struct {
 
 	stamped bool // Config.Stamps
 
+	cfg     Config
+	groups  []netip.Addr // joined; with Unicast the one that stands for all
+	filter  sourceFilter
+	buffer  int // bytes of a socket's
+	blocked uint64
+
 	drop func([]byte) bool // Config.Drop
 	lost uint64            // packets the system refused
 	last IOStats           // once closed
@@ -59,15 +65,20 @@ func NewReceiver(cfg Config, rc pgm.ReceiverConfig) (*Receiver, error) {
 	if rc.Rand == nil {
 		rc.Rand = newRand()
 	}
-	r := &Receiver{clock: startClock(), deadline: mono.Never, spin: cfg.Spin, drop: cfg.Drop, stamped: cfg.Stamps}
-	var err error
+	r := &Receiver{cfg: cfg, clock: startClock(), deadline: mono.Never, spin: cfg.Spin, drop: cfg.Drop, stamped: cfg.Stamps}
+	joined, err := r.begin()
+	if err != nil {
+		return nil, err
+	}
 	if r.engine, err = pgm.NewReceiver(rc); err != nil {
 		return nil, err
 	}
 	r.net, err = open(&sockets{
 		iface:       cfg.Interface,
-		local:       netip.AddrPortFrom(cfg.Addr, 0),
-		groups:      cfg.Receive,
+		local:       r.local(),
+		groups:      joined,
+		filter:      &r.filter,
+		alone:       cfg.Unicast,
 		port:        cfg.Port,
 		raw:         cfg.Native,
 		hops:        1, // all that receivers multicast is for their own link
@@ -78,9 +89,10 @@ func NewReceiver(cfg Config, rc pgm.ReceiverConfig) (*Receiver, error) {
 		writeBuffer: cfg.WriteBuffer,
 	}, cfg.IO, cfg.Logger)
 	if err != nil {
-		return nil, err
+		return nil, inUse(err)
 	}
-	r.unread.size = len(cfg.Receive) * 2 * max(r.net.stats().ReadBuffer, cfg.ReadBuffer, maxDatagram)
+	r.buffer = r.net.stats().ReadBuffer
+	r.sizeBacklog()
 	return r, nil
 }
 
@@ -94,7 +106,7 @@ func (r *Receiver) Stats() ReceiverStats {
 	if r.net != nil {
 		st.IO = r.net.stats()
 	}
-	st.IO.SendErrors = r.lost
+	st.IO.SendErrors, st.IO.Blocked = r.lost, r.blocked
 	return st
 }
 
@@ -254,12 +266,7 @@ func (r *Receiver) read(looks int) (err error) {
 		}
 	}
 	r.at, r.handled = 0, 0
-	for i := range r.batch {
-		d := &r.batch[i]
-		if r.bytes += len(d.data); len(d.data) == 0 {
-			r.engine.HandlePacket(r.now, d.from, d.group, nil) // it is none, which is counted
-		}
-	}
+	r.screen()
 	return err
 }
 
@@ -340,6 +347,9 @@ func (r *Receiver) transmit() error {
 		tx, ok := r.engine.NextTransmit(r.now)
 		if !ok {
 			return nil
+		}
+		if r.mute(tx) {
+			continue
 		}
 		n, err := r.net.send(tx)
 		if err != nil && err != errFull && !mayPass(err) {

@@ -96,7 +96,7 @@ func TestSiblingElsewhere(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := newTestSource(t, Config{Network: n, Port: 7000}, pgm.SourceConfig{})
-	fd, err := newSocket(false, netip.IPv4Unspecified(), 7000, 0)
+	fd, err := newSocket(false, netip.IPv4Unspecified(), 7000, 0, false)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -41,8 +41,11 @@ func openUnicast(s *sockets, port uint16) (fd int, err error) {
 
 // openOut opens the socket by which a source sends, beside that which is read.
 func openOut(s *sockets) (fd int, err error) {
-	if s.raw {
+	switch {
+	case s.raw:
 		return openDeaf(s)
+	case s.apart:
+		return openUnicast(s, 0)
 	}
 	return openConnected(s)
 }
@@ -76,12 +79,8 @@ func openGroup(s *sockets, group netip.Addr) (fd int, err error) {
 	}
 	set := setter{fd: fd}
 	set.do("IP_MULTICAST_ALL", onlyJoined(uintptr(fd), v6))
-	if v6 {
-		set.do("join "+group.String(), unix.SetsockoptIPv6Mreq(fd, unix.IPPROTO_IPV6, unix.IPV6_JOIN_GROUP,
-			&unix.IPv6Mreq{Multiaddr: group.As16(), Interface: uint32(s.iface.Index)}))
-	} else {
-		set.do("join "+group.String(), unix.SetsockoptIPMreqn(fd, unix.IPPROTO_IP, unix.IP_ADD_MEMBERSHIP,
-			&unix.IPMreqn{Multiaddr: group.As4(), Ifindex: int32(s.iface.Index)}))
+	if set.err == nil {
+		set.err = joinGroup(fd, s, group)
 	}
 	setBuffer(fd, unix.SO_RCVBUFFORCE, unix.SO_RCVBUF, s.readBuffer)
 	if set.err != nil {
@@ -92,8 +91,9 @@ func openGroup(s *sockets, group netip.Addr) (fd int, err error) {
 }
 
 // newSocket opens a UDP socket and binds it. Both SO_REUSEADDR and
-// SO_REUSEPORT are needed to share a port with the programs of other stacks.
-func newSocket(v6 bool, addr netip.Addr, port uint16, index int) (int, error) {
+// SO_REUSEPORT are needed to share a port with the programs of other stacks; alone
+// it is not shared.
+func newSocket(v6 bool, addr netip.Addr, port uint16, index int, alone bool) (int, error) {
 	family := unix.AF_INET
 	if v6 {
 		family = unix.AF_INET6
@@ -103,8 +103,10 @@ func newSocket(v6 bool, addr netip.Addr, port uint16, index int) (int, error) {
 		return -1, fmt.Errorf("pgmnet: open a socket: %w", err)
 	}
 	set := setter{fd: fd}
-	set.int("SO_REUSEADDR", unix.SOL_SOCKET, unix.SO_REUSEADDR, 1)
-	set.int("SO_REUSEPORT", unix.SOL_SOCKET, unix.SO_REUSEPORT, 1)
+	if !alone {
+		set.int("SO_REUSEADDR", unix.SOL_SOCKET, unix.SO_REUSEADDR, 1)
+		set.int("SO_REUSEPORT", unix.SOL_SOCKET, unix.SO_REUSEPORT, 1)
+	}
 	var name unix.Sockaddr
 	if v6 {
 		set.int("IPV6_V6ONLY", unix.IPPROTO_IPV6, unix.IPV6_V6ONLY, 1)
@@ -178,6 +180,9 @@ func bufferSize(fd, option int) int {
 	}
 	return n / bufferUnit
 }
+
+// gro has the kernel join packets that arrive.
+func (s *sockets) gro(fd int) error { return unix.SetsockoptInt(fd, unix.IPPROTO_UDP, unix.UDP_GRO, 1) }
 
 // hasSegment reports whether the kernel knows UDP_SEGMENT. The option is left
 // off: with it on, large packets fail instead of being fragmented.

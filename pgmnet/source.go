@@ -65,6 +65,9 @@ func NewSource(cfg Config, pc pgm.SourceConfig) (*Source, error) {
 	if err := cfg.fill(1<<20, 4<<20); err != nil {
 		return nil, err
 	}
+	if err := cfg.checkTo(); err != nil {
+		return nil, err
+	}
 	if pc.TSI == (wire.TSI{}) {
 		pc.TSI = newTSI()
 	} else if pc.FirstSQN == 0 {
@@ -101,11 +104,16 @@ func NewSource(cfg Config, pc pgm.SourceConfig) (*Source, error) {
 	if cfg.Stamps {
 		s.stamps = newStamps(windowPackets(&pc))
 	}
+	peer := pc.Group
+	if len(cfg.To) > 0 {
+		peer = netip.Addr{}
+	}
 	s.net, err = open(&sockets{
 		stamps:      s.stamps,
 		iface:       cfg.Interface,
 		local:       netip.AddrPortFrom(cfg.Addr, cfg.Port),
-		peer:        pc.Group,
+		peer:        peer,
+		apart:       len(cfg.To) > 0,
 		source:      pc.TSI,
 		port:        cfg.Port,
 		raw:         cfg.Native,
@@ -116,7 +124,10 @@ func NewSource(cfg Config, pc pgm.SourceConfig) (*Source, error) {
 		writeBuffer: cfg.WriteBuffer,
 	}, cfg.IO, cfg.Logger)
 	if err != nil {
-		return nil, err
+		return nil, inUse(err)
+	}
+	if len(cfg.To) > 0 {
+		s.net = newFanout(s.net, cfg.To)
 	}
 	if err := s.Poll(0); err != nil {
 		s.shut()
@@ -141,7 +152,7 @@ func (s *Source) Stats() SourceStats {
 	if s.net != nil {
 		st.IO = s.net.stats()
 	}
-	st.IO.SendErrors = s.lost
+	st.IO.SendErrors += s.lost
 	return st
 }
 

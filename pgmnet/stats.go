@@ -43,6 +43,10 @@ type IOStats struct {
 	// has the same address and port, and were passed on to it. Linux only.
 	Passed uint64
 
+	// Blocked counts packets from sources that are not wanted, which the system
+	// has let through nevertheless.
+	Blocked uint64
+
 	// Truncated counts datagrams that were larger than a packet can be.
 	Truncated uint64
 
