@@ -64,7 +64,8 @@ func (s *Source) Finish() error {
 
 // FDs appends to dst the descriptors to watch, as that of a Source does, except that
 // there are others after Join and Leave: one for each group. That of a group that was
-// left is closed, and its number may be used again.
+// left is closed, and one joined later may have its number: a loop that registers
+// descriptors, as with epoll, registers all anew after either.
 func (r *Receiver) FDs(dst []FD) []FD {
 	if r.net == nil {
 		return dst

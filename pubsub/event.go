@@ -17,7 +17,7 @@ const (
 	EventMessage Kind = iota + 1 // a message of a topic subscribed to
 	EventGap                     // messages that were in packets First to Last are lost
 	EventJoin                    // a new source: its messages follow, from the first that begins
-	EventLeave                   // a source has closed, aborted or fallen silent; Why tells which
+	EventLeave                   // a source has closed, aborted or fallen silent, or is not wanted; Why tells which
 )
 
 // String returns the kind in a word.
@@ -65,7 +65,7 @@ type Event struct {
 	Clock Clock
 
 	Cause pgm.Cause     // of EventGap
-	Why   pgm.EventKind // of EventLeave: pgm.EventFin, EventReset, EventExpired or EventRestart
+	Why   pgm.EventKind // of EventLeave: pgm.EventFin, EventReset, EventExpired, EventRestart or EventLeft
 	Code  uint8         // of a reset
 }
 

@@ -83,7 +83,8 @@ type Source interface {
 
 // A Receiver is what a Subscriber needs of the receiving end of sessions: their
 // events. [pgmnet.Receiver] is one; one over a transport of the caller's own
-// drives a [pgm.Receiver].
+// drives a [pgm.Receiver]. If it has Groups, Join, Leave, Block and Allow as well, as
+// that has, those of the Subscriber call them.
 type Receiver interface {
 	// TryRecv returns the next event; ok is false if there is none now. Its Data is
 	// valid until the next call of a method of the Receiver.

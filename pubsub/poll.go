@@ -261,7 +261,7 @@ func (p *Publisher) writable() bool {
 }
 
 // FDs appends to dst the file descriptors that a loop of the caller's own has to
-// watch, see [pgmnet.Source.FDs]. When one is ready, or when Due has passed, call
+// watch, see [pgmnet.Receiver.FDs]. When one is ready, or when Due has passed, call
 // TryRecv until it returns no event, and then look at both again.
 func (s *Subscriber) FDs(dst []pgmnet.FD) []pgmnet.FD {
 	s.lock()
