@@ -37,9 +37,9 @@ func (f *sourceFilter) set(source netip.Addr, admit bool) bool {
 	return true
 }
 
-// ssm reports whether a group is for source-specific multicast alone: 232/8 or
-// ff3x::/32 (RFC 4607 §1).
-func ssm(group netip.Addr) bool {
+// SourceSpecific reports whether a group is for source-specific multicast alone: 232/8 or
+// ff3x::/32 (RFC 4607 §1). Such a group is joined only from Config.Sources.
+func SourceSpecific(group netip.Addr) bool {
 	if group.Is4() {
 		return group.As4()[0] == 232
 	}
@@ -107,7 +107,7 @@ func (c *Config) checkJoin(group netip.Addr) error {
 		return fmt.Errorf("%w: %v is not a multicast group: want one in 224.0.0.0/4 or ff00::/8", pgm.ErrConfig, group)
 	case group.Is6() != c.Addr.Is6():
 		return fmt.Errorf("%w: group %v, want an %s one as %v is", pgm.ErrConfig, group, familyName(c.Addr.Is6()), c.Addr)
-	case ssm(group) && len(c.Sources) == 0:
+	case SourceSpecific(group) && len(c.Sources) == 0:
 		// A host SHOULD return an error to a request for such a group that names no
 		// source. RFC 4604, RFC 4607
 		return fmt.Errorf("%w: group %v is for source-specific multicast alone: name its sources in Sources", pgm.ErrConfig, group)

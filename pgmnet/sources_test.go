@@ -42,13 +42,13 @@ func TestSourceFilter(t *testing.T) {
 }
 
 // TestSSM checks the ranges of RFC 4607 §1.
-func TestSSM(t *testing.T) {
+func TestSourceSpecific(t *testing.T) {
 	for s, want := range map[string]bool{
 		"231.255.255.255": false, "232.0.0.0": true, "232.255.255.255": true, "233.0.0.0": false, "239.232.0.1": false,
 		"ff3e::1": true, "ff35::8000:1": true, "ff3e:0:1::1": true, "ff3e:1::1": false, "ff3e:30:2001:db8::1": false, "ff0e::1": false, "ff15::77": false,
 	} {
-		if got := ssm(netip.MustParseAddr(s)); got != want {
-			t.Errorf("ssm(%s) = %v, want %v", s, got, want)
+		if got := SourceSpecific(netip.MustParseAddr(s)); got != want {
+			t.Errorf("SourceSpecific(%s) = %v, want %v", s, got, want)
 		}
 	}
 }

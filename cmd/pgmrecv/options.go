@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"io"
 	"math/rand/v2"
 	"time"
@@ -20,6 +21,8 @@ it has what --count asks for, after --timeout, or when interrupted.
   pgmrecv                                     on this machine only
   pgmrecv -n "eth0;239.192.0.1"               on the network of eth0
   pgmrecv -n "eth0;239.192.0.1" -o incoming --count 1
+  pgmrecv -n "eth0;232.1.2.3" --source 10.0.0.7
+  pgmrecv -n eth0 --unicast                   what pgmsend --to sends to this host
   pgmrecv -n "epgm://eth0;239.192.0.1:5555" --subscribe EUR --subscribe USD
 
 With --zmq, or an endpoint, it receives what PUB sockets of ZeroMQ, or pgmsend
@@ -39,6 +42,8 @@ type options struct {
 	output    string
 	count     uint64
 	timeout   cli.Duration
+	sources   cli.Addrs
+	block     cli.Addrs
 	drop      cli.Percent
 	seed      uint64
 }
@@ -53,6 +58,9 @@ func parse(args []string, stdout io.Writer) (o *options, done bool, err error) {
 	f.StringArrayVar(&o.topics, "subscribe", nil, "with --zmq: take messages that begin with `PREFIX`; may be\nrepeated (default all)")
 	f.Uint64Var(&o.count, "count", 0, "end after `N` messages, or N files with -o")
 	f.Var(&o.timeout, "timeout", "end after this time")
+	f.Var(&o.sources, "source", "take packets from `ADDR[,ADDR]` alone, by source-specific multicast")
+	f.Var(&o.block, "block", "take none from `ADDR[,ADDR]`")
+	f.BoolVar(&f.Config.Unicast, "unicast", false, "receive what is sent to this host, by pgmsend --to, and join no\ngroup; that of --network is the session's name")
 	f.BoolVarP(&o.join, "join", "j", false, "ask also for what was sent before this start (default with -o)")
 	f.BoolVar(&o.unordered, "unordered", false, "print each message as soon as it is whole, whatever is missing\nbefore it")
 	f.Var(&o.maxGap, "max-gap", "give up, and report, what is missing for longer than this; 0\ngives up at once (default never)")
@@ -66,6 +74,8 @@ func parse(args []string, stdout io.Writer) (o *options, done bool, err error) {
 	switch {
 	case f.NArg() > 0:
 		return o, false, cli.Usagef("unexpected argument %q", f.Arg(0))
+	case len(o.sources) > 0 && len(o.block) > 0:
+		return o, false, cli.Usagef("--source and --block contradict each other")
 	case o.raw && f.JSON:
 		return o, false, cli.Usagef("--raw and --json contradict each other")
 	case o.raw && o.output != "":
@@ -82,6 +92,15 @@ func parse(args []string, stdout io.Writer) (o *options, done bool, err error) {
 	if err := f.NeedZMQ("subscribe"); err != nil {
 		return o, false, err
 	}
+	if err := errors.Join(f.SameFamily("source", o.sources), f.SameFamily("block", o.block)); err != nil {
+		return o, false, err
+	}
+	for _, g := range f.Config.Receive {
+		if pgmnet.SourceSpecific(g) && len(o.sources) == 0 && !f.Config.Unicast {
+			return o, false, cli.Usagef("group %v is for source-specific multicast alone: name its sources with --source", g)
+		}
+	}
+	f.Config.Sources, f.Config.Block = o.sources, o.block
 	if !f.Changed("join") {
 		o.join = o.output != "" // half a file is no use
 	}

@@ -35,6 +35,10 @@ func TestUsage(t *testing.T) {
 		{[]string{"-n", "epgm://nosuch0;239.192.0.1:5555"}, 2, `no interface is named nosuch0: there are `},
 		{[]string{"-n", "nosuch0;239.192.0.1"}, 2, `pgmrecv: network "nosuch0;239.192.0.1": no interface is named nosuch0: there are `},
 		{[]string{"-n", ";10.0.0.1"}, 2, `pgmrecv: network ";10.0.0.1": 10.0.0.1 is not a multicast group`},
+		{[]string{"--source", "10.0.0.1", "--block", "10.0.0.2"}, 2, "pgmrecv: --source and --block contradict each other" + hint},
+		{[]string{"--source", "here"}, 2, `pgmrecv: invalid argument "here" for "--source" flag: want addresses of hosts such as 10.0.0.1,10.0.0.2` + hint},
+		{[]string{"--block", "::1"}, 2, "pgmrecv: --block has ::1, and the network has 127.0.0.1: want addresses of one family" + hint},
+		{[]string{"-n", "127.0.0.1;232.1.2.3"}, 2, "pgmrecv: group 232.1.2.3 is for source-specific multicast alone: name its sources with --source" + hint},
 		{[]string{"-o", "missing"}, 1, "pgmrecv: open missing: no such file or directory\n"},
 	} {
 		var stdout, stderr strings.Builder

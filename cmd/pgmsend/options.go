@@ -2,6 +2,7 @@ package main
 
 import (
 	"io"
+	"slices"
 	"time"
 
 	"github.com/gopgm/gopgm/internal/cli"
@@ -18,6 +19,7 @@ members of a multicast group: to pgmrecv, or to any other PGM receiver.
   pgmsend hello                               on this machine only
   pgmsend -n "eth0;239.192.0.1" hello         on the network of eth0
   pgmsend -n "eth0;239.192.0.1" -r 500Mb/s --file big.iso --file docs
+  pgmsend -n eth0 --to 10.0.0.8,10.0.0.9 hello
   pgmsend -n "epgm://eth0;239.192.0.1:5555" --topic EUR 1.0831
 
 With --zmq, or an endpoint, SUB sockets of ZeroMQ are members too. A message is
@@ -39,6 +41,7 @@ type options struct {
 	paths  []string
 	topic  string
 	linger cli.Duration
+	to     cli.Addrs
 
 	completions bool
 }
@@ -47,6 +50,7 @@ func parse(args []string, stdout io.Writer) (o *options, done bool, err error) {
 	o = &options{Flags: cli.NewFlags(name, usage)}
 	f := o.Flags
 	f.VarP(&o.rate, "rate", "r", "limit of all that is sent, such as 200Mb/s or 25MB/s")
+	f.Var(&o.to, "to", "send by unicast to `ADDR[,ADDR]`, to pgmrecv --unicast, each at the\nfull rate; the group of --network is the session's name")
 	f.IntVar(&f.TPDU, "tpdu", 1500, "size of the largest IP packet to send, in `bytes`")
 	f.Window = 64 << 20
 	f.Var(&f.Window, "window", "memory for what was sent and can be repaired")
@@ -69,6 +73,13 @@ func parse(args []string, stdout io.Writer) (o *options, done bool, err error) {
 	if err := f.NeedZMQ("topic", "completions"); err != nil {
 		return o, false, err
 	}
+	if err := f.SameFamily("to", o.to); err != nil {
+		return o, false, err
+	}
+	if !f.Config.Native && slices.Contains(o.to, f.Config.Addr) {
+		return o, false, cli.Usagef("--to has %v, this sender's own address: give the receiver another one, or name another in --network", f.Config.Addr)
+	}
+	f.Config.To = o.to
 	if i := o.Config.Interface; !f.Changed("tpdu") && i != nil && i.MTU > 0 {
 		f.TPDU = min(f.TPDU, i.MTU)
 	}

@@ -45,6 +45,9 @@ func TestUsage(t *testing.T) {
 		{[]string{"-n", ";everyone", "hello"}, 2, `group "everyone" is not an IP address`},
 		{[]string{"-p", "42099", "--window", "64KiB", strings.Repeat("a", 33000)}, 1, "pgmsend: message 1 is too long: it has to be smaller than 32KiB, half the --window\n"},
 		{[]string{"--zmq", "-p", "42098", "--window", "64KiB", strings.Repeat("a", 33000)}, 1, "pgmsend: message 1 is too long: it has to be smaller than 32KiB, half the --window\n"},
+		{[]string{"--to", "10.0.0.1,239.1.1.1", "hello"}, 2, "want addresses of hosts such as 10.0.0.1,10.0.0.2" + hint},
+		{[]string{"--to", "::1", "hello"}, 2, "pgmsend: --to has ::1, and the network has 127.0.0.1: want addresses of one family" + hint},
+		{[]string{"--to", "127.0.0.2,127.0.0.1", "hello"}, 2, "pgmsend: --to has 127.0.0.1, this sender's own address: give the receiver another one, or name another in --network" + hint},
 		{[]string{"--file", "missing"}, 1, "pgmsend: stat missing: no such file or directory\n"},
 	} {
 		var stdout, stderr strings.Builder
