@@ -152,7 +152,7 @@ func hostile(t *testing.T, packets int, cfg ReceiverConfig) {
 	m := newMutator(3)
 	now, dropped := mono.Time(1), uint64(0)
 	from := []netip.Addr{sourceAddr, receiverAddr}
-	var kinds [EventRestart + 1]int
+	var kinds [EventLeft + 1]int
 	var live, peak uint64
 	msg := make([]byte, 200)
 	told := map[SourceID]*cover{}
@@ -169,6 +169,9 @@ func hostile(t *testing.T, packets int, cfg ReceiverConfig) {
 		}
 		if err := rcv.HandlePacket(now, from[m.rng.IntN(2)], groupAddr, pkt); err != nil {
 			dropped++
+		}
+		if m.rng.IntN(5000) == 0 {
+			rcv.Leave(groupAddr, from[m.rng.IntN(2)])
 		}
 		var ev Event
 		for n := 0; rcv.NextEvent(&ev); n++ {
@@ -231,7 +234,7 @@ func hostile(t *testing.T, packets int, cfg ReceiverConfig) {
 	for i := range numDrops {
 		t.Logf("%9d %9d  %v", ss.Drops[i], rs.Drops[i], i)
 	}
-	for k := EventMessage; k <= EventExpired; k++ {
+	for k := EventMessage; k <= EventLeft; k++ {
 		if kinds[k] == 0 && packets > 100_000 {
 			t.Errorf("no event of kind %v: the packets are too wild to test it", k)
 		}
