@@ -54,6 +54,33 @@
 // each Source gets its NAKs, and drops and counts those for others; and a Receiver
 // gets the packets of all data-destination ports of its groups, and does the same.
 //
+// # Choosing what is received
+//
+// [Config].Sources joins groups source-specifically, as groups in 232.0.0.0/8 and
+// ff3x::/32 must be; Config.Block takes all sources but some. The system drops the
+// rest before it costs anything. While a Receiver runs, its methods Join and Leave
+// change the groups, for example to add the second of two redundant feeds or another
+// channel, and Allow and Block the sources. The sessions that end by that deliver
+// what has come, and end with pgm.EventLeft; another Join begins them anew.
+//
+// A Receiver with Sources multicasts nothing, neither NAKs nor SPMRs: those who
+// joined from the sources alone would not get it.
+//
+// # Networks without multicast
+//
+// A Source with [Config].To sends its session to a list of hosts, each by unicast, in
+// place of the group; a Receiver with Config.Unicast takes it. Everything else is the
+// same, with the same group in the Network of both: it is the session's name.
+//
+//	src, err := pgmnet.NewSource(pgmnet.Config{Network: network, To: hosts}, pgm.SourceConfig{})
+//	rcv, err := pgmnet.NewReceiver(pgmnet.Config{Network: network, Unicast: true}, pgm.ReceiverConfig{})
+//
+// A run is one system call for each host. The rate of pgm.SourceConfig, or the one
+// that is found, is what each host gets; the source's own link carries as many times
+// that. Repairs and confirmations go to all hosts too. A host that is not there costs
+// no more than what is sent to it. The time stamp of a run is that of the write to the
+// last host: then all have been sent it.
+//
 // # Limitations
 //
 //   - Native PGM/IP is for Linux; elsewhere, and with the portable
@@ -66,6 +93,15 @@
 //     addresses, which is of some use if it is the only such socket. Elsewhere,
 //     and with the portable implementation, give each source of a host a port,
 //     or an address, of its own.
+//   - Without Native, the socket of a Receiver with Unicast shares its address and port with no other:
+//     the kernel would give some packets to the wrong one. So a host that has both
+//     such a Receiver and a Source needs two addresses or two ports. The same holds
+//     beside a program that binds the port at all addresses, such as one of OpenPGM.
+//   - On Linux a socket knows ten sources of an IPv4 group and 64 of an IPv6 one
+//     (net.ipv4.igmp_max_msf, net.ipv6.mld_max_msf). More of Sources are an error, more
+//     of Block are dropped when they are read.
+//   - With the portable implementation a Receiver with Unicast drops what comes from
+//     sources that are not wanted when it is read.
 //   - The MTU of the way is not discovered: packets are as large as the
 //     interface of the source allows, unless pgm.SourceConfig says less.
 //   - The zone of an IPv6 link-local address is that of the interface and is

@@ -36,6 +36,10 @@
 // Several Subscribers of one process need the sockets and the work only once: see
 // [Subscriber.Share].
 //
+// Net.Sources and Net.Block choose the publishers, [Subscriber.Join], Leave, Allow and
+// Block change groups and publishers while running, and Net.To and Net.Unicast carry
+// it all over networks without multicast: see package pgmnet.
+//
 // A program that neither sends nor receives for a while runs Serve, of either
 // type, in a goroutine of its own.
 //
