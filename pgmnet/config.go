@@ -47,7 +47,7 @@ type Config struct {
 	// Unicast has a Receiver take what is sent to Addr and Port, by a Source
 	// with To, and join no group: that of the sessions is the first of
 	// Network.Receive. No other socket of this host, of a Source for example, can
-	// have the same address and port.
+	// have the same address and port, unless both are Native.
 	Unicast bool
 
 	// Loop delivers what is sent also to receivers on this host. On a loopback

@@ -49,7 +49,8 @@ func (r *Receiver) Groups() []netip.Addr {
 }
 
 // Join joins another group, up to MaxGroups, from the sources that r takes. The
-// sessions sent to it begin with EventJoin.
+// sessions sent to it begin with EventJoin. With Config.Native it takes the privilege
+// again that opening sockets does.
 func (r *Receiver) Join(group netip.Addr) error {
 	group = group.Unmap().WithZone("")
 	switch {

@@ -57,6 +57,9 @@ func (c *native) watch() {
 func (c *native) admit(source netip.Addr, on bool) error {
 	only := c.sockets.filter.only
 	for _, in := range c.in {
+		if c.sockets.filtered() {
+			c.sockets.filter.attach(in.fd, source.Is6())
+		}
 		if !in.group.IsValid() {
 			continue
 		}
@@ -88,9 +91,17 @@ func sourceOption(only, on bool) int {
 	return unix.MCAST_BLOCK_SOURCE
 }
 
+// filtered reports whether the filter is to be attached to sockets that are read.
+func (s *sockets) filtered() bool {
+	return s.filter != nil && (len(s.groups) == 0 || s.raw && s.local.Addr().Is6())
+}
+
 // joinGroup joins a group, with the filter of s. The kernel drops what that does
 // not admit before it reaches the socket; what it cannot keep away is screened.
 func joinGroup(fd int, s *sockets, group netip.Addr) error {
+	if s.filtered() {
+		s.filter.attach(fd, group.Is6())
+	}
 	if s.filter == nil || !s.filter.only {
 		if err := joinAny(fd, s.iface.Index, group); err != nil || s.filter == nil {
 			return err

@@ -75,6 +75,9 @@ func (c *native) open(s *sockets, mode IO) error {
 	}
 	if len(s.groups) == 0 {
 		c.in = append(c.in, input{fd: fd})
+		if s.filtered() {
+			s.filter.attach(fd, s.local.Addr().Is6())
+		}
 		if s.peer.IsValid() || s.apart {
 			if fd, err = openOut(s); err != nil {
 				return err

@@ -45,9 +45,14 @@ func milliseconds(d time.Duration) int {
 	return int((min(d, maxSleep) + time.Millisecond - 1) / time.Millisecond)
 }
 
+// reuseAddr lets the sockets of groups share a port.
+func reuseAddr(fd uintptr) error {
+	return unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_REUSEADDR, 1)
+}
+
 // reusePort lets programs of several stacks share a port.
 func reusePort(fd uintptr) error {
-	if err := unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_REUSEADDR, 1); err != nil {
+	if err := reuseAddr(fd); err != nil {
 		return err
 	}
 	return unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_REUSEPORT, 1)

@@ -73,6 +73,9 @@ func reusePort(fd uintptr) error {
 	return windows.SetsockoptInt(windows.Handle(fd), windows.SOL_SOCKET, windows.SO_REUSEADDR, 1)
 }
 
+// reuseAddr is the same here.
+func reuseAddr(fd uintptr) error { return reusePort(fd) }
+
 // grantedBuffer returns the size of a socket buffer.
 func grantedBuffer(conn *net.UDPConn, send bool) int {
 	option := windows.SO_RCVBUF

@@ -86,8 +86,21 @@ func (c *portable) open(s *sockets) error {
 
 // listen opens a socket. Package net binds it to the wildcard address when
 // addr is a group, which does on systems where a socket receives only what is
-// sent to groups it joined.
+// sent to groups it joined. What kind of sharing a socket of a group is bound with
+// matters on Linux, see newSocket there.
 func listen(s *sockets, addr netip.AddrPort) (*net.UDPConn, error) {
+	if !addr.Addr().IsMulticast() {
+		return listenWith(s, addr, reusePort)
+	}
+	conn, err := listenWith(s, addr, reuseAddr)
+	if err != nil {
+		return listenWith(s, addr, reusePort)
+	}
+	return conn, control(conn, reusePort)
+}
+
+// listenWith opens a socket that shares its port in a way.
+func listenWith(s *sockets, addr netip.AddrPort, reuse func(fd uintptr) error) (*net.UDPConn, error) {
 	network := "udp4"
 	if addr.Addr().Is6() {
 		network = "udp6"
@@ -99,7 +112,7 @@ func listen(s *sockets, addr netip.AddrPort) (*net.UDPConn, error) {
 		var err error
 		ctlErr := raw.Control(func(fd uintptr) {
 			if !s.alone || addr.Addr().IsMulticast() {
-				err = reusePort(fd)
+				err = reuse(fd)
 			}
 			if err == nil && addr.Addr().IsMulticast() {
 				err = onlyJoined(fd, network == "udp6")

@@ -105,6 +105,8 @@ func newSocket(v6 bool, addr netip.Addr, port uint16, index int, alone bool) (in
 	set := setter{fd: fd}
 	if !alone {
 		set.int("SO_REUSEADDR", unix.SOL_SOCKET, unix.SO_REUSEADDR, 1)
+	}
+	if !alone && !addr.IsMulticast() {
 		set.int("SO_REUSEPORT", unix.SOL_SOCKET, unix.SO_REUSEPORT, 1)
 	}
 	var name unix.Sockaddr
@@ -114,7 +116,19 @@ func newSocket(v6 bool, addr netip.Addr, port uint16, index int, alone bool) (in
 	} else {
 		name = &unix.SockaddrInet4{Addr: addr.As4(), Port: int(port)}
 	}
-	set.do("bind to "+netip.AddrPortFrom(addr, port).String(), unix.Bind(fd, name))
+	err = unix.Bind(fd, name)
+	if addr.IsMulticast() {
+		// Bound with SO_REUSEPORT, the sockets of a group would be one set to the
+		// kernel, which gives a packet that one of them alone is to have, by its
+		// groups and sources, to any of the set (seen on Linux 6.18, in the early
+		// demultiplexer). With SO_REUSEADDR each is by itself. The other option is
+		// for sockets of other stacks: one may be there already, or come later.
+		set.int("SO_REUSEPORT", unix.SOL_SOCKET, unix.SO_REUSEPORT, 1)
+		if err == unix.EADDRINUSE {
+			err = unix.Bind(fd, name)
+		}
+	}
+	set.do("bind to "+netip.AddrPortFrom(addr, port).String(), err)
 	if set.err != nil {
 		unix.Close(fd)
 		return -1, set.err

@@ -64,9 +64,10 @@ func (c *Config) fillHosts() (err error) {
 	return nil
 }
 
-// checkTo reports what stands against a source that sends to To.
+// checkTo reports what stands against a source that sends to To. Each raw socket
+// gets its own copy of a packet, so that with Native nothing does.
 func (c *Config) checkTo() error {
-	if slices.Contains(c.To, c.Addr) {
+	if !c.Native && slices.Contains(c.To, c.Addr) {
 		return fmt.Errorf("%w: To has this source's own address %v, where NAKs come: give the receiver another one of this host",
 			pgm.ErrConfig, c.Addr)
 	}
