@@ -4,11 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/gopgm/gopgm/pgm"
+	"github.com/gopgm/gopgm/pgmnet"
 )
 
 // secondGroup is another one on the port of an endpoint.
@@ -197,5 +199,69 @@ func TestJoinUnsupported(t *testing.T) {
 	}
 	if g := sub.Groups(); g != nil {
 		t.Errorf("Groups = %v, want none", g)
+	}
+}
+
+// TestUnicast publishes to hosts one by one, of which one loses packets, and has the
+// completions of all messages.
+func TestUnicast(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("the loopback interface has one address here")
+	}
+	endpoint := freeEndpoint(t)
+	var subs []*Subscriber
+	var to []netip.Addr
+	for i, a := range []string{"127.0.0.2", "127.0.0.3"} {
+		net := lossy(uint64(i), 10*i)
+		net.Unicast = true
+		subs = append(subs, newSubscriberAt(t, strings.Replace(endpoint, "127.0.0.1", a, 1), SubscriberConfig{Net: net}))
+		to = append(to, netip.MustParseAddr(a))
+	}
+	pub := newPublisherAt(t, endpoint, PublisherConfig{Net: pgmnet.Config{To: to}, Completions: StageWire})
+	const count = 300
+	items := []PollItem{{Sub: subs[0]}, {Sub: subs[1]}, {Pub: pub, ServeOnly: true}}
+	next, told := make([]int, len(subs)), 0
+	for sent := 0; min(next[0], next[1]) < count; {
+		wait := 5 * time.Second
+		if sent < count {
+			if _, err := pub.Send([]byte("x"), fmt.Append(nil, sent)); err != nil {
+				t.Fatal(err)
+			}
+			sent++
+			wait = 0
+		}
+		if n, err := Poll(items, wait); n == 0 && wait > 0 || err != nil {
+			t.Fatalf("Poll = %d, %v; %v messages", n, err, next)
+		}
+		for i, s := range subs {
+			for {
+				ev, err := s.TryRecv()
+				if err != nil {
+					t.Fatal(err)
+				}
+				if ev == nil {
+					break
+				}
+				switch ev.Kind {
+				case EventMessage:
+					if string(ev.Body()) != fmt.Sprint(next[i]) {
+						t.Fatalf("message %s, want %d", ev.Body(), next[i])
+					}
+					next[i]++
+				case EventGap:
+					t.Fatalf("gap %d to %d: %v", ev.First, ev.Last, ev.Cause)
+				}
+			}
+		}
+	}
+	var c Completion
+	for pub.NextCompletion(&c) {
+		if c.Stage != StageWire || c.Clock == ClockNone {
+			t.Fatalf("completion %+v, want one with the kernel's time", c)
+		}
+		told = int(c.Last)
+	}
+	if told < count-1 {
+		t.Errorf("the last message told to have left is %d, want %d", told, count)
 	}
 }
