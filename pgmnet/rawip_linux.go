@@ -28,6 +28,9 @@ func newRawSocket(addr netip.Addr, index int) (int, error) {
 	if err != nil {
 		return -1, explainRaw(err)
 	}
+	if addr.Is6() && addr.IsMulticast() && bindAside(fd) {
+		return fd, nil
+	}
 	set := setter{fd: fd}
 	var name unix.Sockaddr
 	if addr.Is6() {
@@ -42,6 +45,15 @@ func newRawSocket(addr netip.Addr, index int) (int, error) {
 		return -1, set.err
 	}
 	return fd, nil
+}
+
+// bindAside binds a raw socket of IPv6 for a group to an address that nothing is
+// sent to, and reports whether it could. Bound to the group, the socket would get
+// what all sources send there, whatever its filter: only where the address does not
+// match does the kernel look at what the socket has joined.
+func bindAside(fd int) bool {
+	return unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_MULTICAST_ALL, 0) == nil &&
+		unix.Bind(fd, &unix.SockaddrInet6{Addr: netip.IPv6Loopback().As16()}) == nil
 }
 
 // openDeaf opens a raw socket that sends and receives nothing: of what comes for

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -479,6 +480,160 @@ func TestRawBackpressure(t *testing.T) {
 			}
 			s.Close(0)
 		}
+	}
+}
+
+// TestRawSources has two sources of one group and receivers that take one of them,
+// by either list, beside one that takes both. The other one costs those nothing
+// until it is wanted.
+func TestRawSources(t *testing.T) {
+	networks := rawNetworks(t)
+	addAddresses(t)
+	for _, n := range networks {
+		for _, mode := range rawModes {
+			cfg := rawConfig(n, mode)
+			a, b := n.Addr, n.Addr.Next()
+			c := cast{t: t}
+			only, block := cfg, cfg
+			only.Sources, block.Block = []netip.Addr{a}, []netip.Addr{b}
+			both := []*Receiver{c.receiver(only), c.receiver(block)}
+			c.receiver(cfg) // else the host would not take the packets in
+			sa, sb := c.source(cfg, pgm.SourceConfig{}), c.source(cfg.at(b), pgm.SourceConfig{})
+			c.send(sb, "b1")
+			c.send(sa, "a1")
+			c.want(2, b, n.Send, "join", "b1")
+			for i, r := range both {
+				c.want(i, a, n.Send, "join", "a1")
+				if st := r.Stats(); st.IO.Blocked != 0 || st.Sources != 1 {
+					t.Errorf("%v, %v: %d packets blocked by this process, %d sources", n, mode, st.IO.Blocked, st.Sources)
+				}
+				if err := errors.Join(r.Allow(b), r.Block(a)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			c.send(sa, "a2")
+			c.send(sb, "b2")
+			for i, r := range both {
+				c.want(i, b, n.Send, "join", "b2")
+				c.want(i, a, n.Send, "join", "a1", "left")
+				if st := r.Stats(); st.IO.Blocked != 0 {
+					t.Errorf("%v, %v: %d packets blocked by this process", n, mode, st.IO.Blocked)
+				}
+			}
+			c.close()
+		}
+	}
+}
+
+// TestRawJoinLeave joins and leaves a group while another goes on.
+func TestRawJoinLeave(t *testing.T) {
+	for _, n := range rawNetworks(t) {
+		for _, mode := range rawModes {
+			cfg := rawConfig(n, mode)
+			ca, cb := cfg, cfg
+			cb.Send = n.Send.Next()
+			c := cast{t: t}
+			r := c.receiver(cfg)
+			sa, sb := c.source(ca, pgm.SourceConfig{}), c.source(cb, pgm.SourceConfig{})
+			round := func(text string) {
+				c.send(sa, text)
+				c.send(sb, text)
+			}
+			round("1")
+			c.want(0, n.Addr, ca.Send, "join", "1")
+			if err := r.Join(cb.Send); err != nil {
+				t.Fatal(err)
+			}
+			round("2")
+			c.want(0, n.Addr, cb.Send, "join", "2")
+			if err := r.Leave(cb.Send); err != nil {
+				t.Fatal(err)
+			}
+			round("3")
+			c.want(0, n.Addr, ca.Send, "join", "1", "2", "3")
+			c.want(0, n.Addr, cb.Send, "join", "2", "left")
+			c.close()
+		}
+	}
+}
+
+// TestRawUnicast sends a session to two hosts by unicast, and repairs what they
+// lose, with time stamps.
+func TestRawUnicast(t *testing.T) {
+	networks := rawNetworks(t)
+	addAddresses(t)
+	keepStamping(t)
+	for _, n := range networks {
+		for _, mode := range rawModes {
+			cfg := rawConfig(n, mode)
+			hosts := []netip.Addr{n.Addr.Next(), n.Addr.Next().Next()}
+			rng := rand.New(rand.NewPCG(3, 3))
+			c := cast{t: t}
+			for _, h := range hosts {
+				rc := cfg.at(h)
+				rc.Unicast = true
+				rc.Drop = func([]byte) bool { return rng.IntN(10) == 0 }
+				c.receiver(rc)
+			}
+			cfg.To, cfg.Stamps = hosts, true
+			s := c.source(cfg, pgm.SourceConfig{})
+			if st := s.net.(*fanout).carrier.(*native).out.stamper; st == nil || st.counts != countsWrites(t) {
+				t.Fatalf("%v: stamper %+v", mode, st)
+			}
+			c.send(s, "first")
+			for i := range hosts {
+				c.wait("join", func() bool { return len(c.got[i]) > 0 })
+			}
+			for i := range 200 {
+				c.send(s, strconv.Itoa(i))
+			}
+			from := n.Addr.String() + " " + n.Send.String()
+			for i, r := range c.receivers {
+				c.wait("last message", func() bool { got := c.got[i][from]; return got[len(got)-1] == "199" })
+				if st := r.Stats(); st.Repairs == 0 || st.Lost != 0 {
+					t.Errorf("%v, %v: %d repairs, %d lost", n, mode, st.Repairs, st.Lost)
+				}
+			}
+			stamps := 0
+			for {
+				st, ok := s.NextStamp()
+				if !ok {
+					break
+				}
+				if st.At == 0 {
+					t.Errorf("%v, %v: no stamp for %d to %d", n, mode, st.First, st.Last)
+				}
+				stamps += st.Last.Sub(st.First) + 1
+			}
+			if stamps < 190 {
+				t.Errorf("%v, %v: stamps for %d packets", n, mode, stamps)
+			}
+			c.close()
+		}
+	}
+}
+
+// addAddresses gives v0 two more addresses of each family.
+func addAddresses(t *testing.T) {
+	t.Helper()
+	for _, a := range []string{"198.51.100.2/24", "198.51.100.3/24", "2001:db8::2/64", "2001:db8::3/64"} {
+		args := []string{"addr", "add", a, "dev", "v0"}
+		if strings.Contains(a, ":") {
+			args = append(args, "nodad")
+		}
+		if out, err := exec.Command("ip", args...).CombinedOutput(); err != nil {
+			t.Skipf("ip: %v: %s", err, out)
+		}
+	}
+}
+
+// close ends what c drives, for others to begin.
+func (c *cast) close() {
+	for _, s := range c.sources {
+		s.Abort(0)
+	}
+	for _, r := range c.receivers {
+		r.Close()
 	}
 }
 
