@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -21,7 +22,7 @@ func (f *FEC) Set(s string) error {
 	size, options, _ := strings.Cut(s, ",")
 	k, n, ok := strings.Cut(size, "/")
 	if !ok || number(&f.K, k) != nil || number(&f.N, n) != nil {
-		return fmt.Errorf(fecForm)
+		return errors.New(fecForm)
 	}
 	proactive := false
 	for options != "" {
