@@ -1,6 +1,8 @@
 package pgm
 
 import (
+	"time"
+
 	"github.com/gopgm/gopgm/mono"
 	"github.com/gopgm/gopgm/seq"
 	"github.com/gopgm/gopgm/wire"
@@ -198,7 +200,8 @@ func (s *Source) flushParity(now mono.Time) {
 	if p == nil {
 		return
 	}
-	p.retry = now.Add(p.cfg.Flush)
+	// The window may have no room for numbers that are left out, for seconds.
+	p.retry = now.Add(max(p.cfg.Flush, time.Millisecond))
 	s.endGroup(now)
 	p.hasten(s.win.Unsent())
 	s.sendAt = 0
