@@ -29,10 +29,10 @@ func TestParseEndpoint(t *testing.T) {
 			t.Errorf("ParseEndpoint(%q) = port %d, native %v, groups %s", tt.in, e.Port, e.Native, got)
 		}
 		pc, sc := PublisherConfig{Endpoint: tt.in}, SubscriberConfig{Endpoint: tt.in}
-		if err := pc.fill(); err != nil {
+		if err := pc.fillNet(); err != nil {
 			t.Fatal(err)
 		}
-		if err := sc.fill(); err != nil {
+		if err := sc.fillNet(); err != nil {
 			t.Fatal(err)
 		}
 		if pc.Net.Native != tt.native || pc.Source.Port != tt.port || sc.Net.Native != tt.native || sc.Receiver.Port != tt.port {
