@@ -221,6 +221,11 @@ func (s *session) keepParity(first seq.Num, index, size int, shape parityShape, 
 	if x == nil || x.spoiled || x.have >= x.size {
 		return drops.drop(DropDuplicate)
 	}
+	if x.size != size {
+		// The numbers left out of a short group are out of reach: its data is asked for.
+		s.spoil(first)
+		return drops.drop(DropWindow)
+	}
 	for i := range x.parity {
 		if x.parity[i].index == index {
 			return drops.drop(DropDuplicate)
