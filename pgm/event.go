@@ -71,6 +71,11 @@ const (
 	CauseEnd            // the session ended, expired or was left before the repair
 	CausePassive        // missing, and the receiver is configured not to ask
 	CauseSkip           // missing for longer than MaxGap
+
+	// Those of package pubsub, on top of this one.
+	CauseFraming // not the framing of ZeroMQ, or a message larger than MaxMessage
+	CauseQueue   // no room in the queue of a Subscriber that shares its receive
+	CausePieces  // no room for parts of messages that wait for others
 )
 
 // String returns the cause in a few words.
@@ -96,6 +101,12 @@ func (c Cause) String() string {
 		return "passive receiver"
 	case CauseSkip:
 		return "missing for too long"
+	case CauseFraming:
+		return "not the framing of ZeroMQ, or too large"
+	case CauseQueue:
+		return "no room in the queue"
+	case CausePieces:
+		return "no room for parts of messages that wait for other parts"
 	}
 	return fmt.Sprintf("Cause(%d)", uint8(c))
 }

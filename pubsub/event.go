@@ -37,11 +37,11 @@ func (k Kind) String() string {
 
 // CauseFraming is the cause of a gap for what came but is not ZMTP/1.0 framing,
 // or is larger than MaxMessage. The other causes are those of package pgm.
-const CauseFraming pgm.Cause = 255
+const CauseFraming = pgm.CauseFraming
 
 // CauseQueue is the cause of a gap for messages that had no room in the queue of a
 // Subscriber that shares its receive, see [Subscriber.Share].
-const CauseQueue pgm.Cause = 254
+const CauseQueue = pgm.CauseQueue
 
 // An Event is something a Subscriber has for its user.
 type Event struct {

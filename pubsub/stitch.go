@@ -10,7 +10,7 @@ import (
 // CausePieces is the cause of a gap for parts of messages that lie across packets,
 // of which too many wait for others, with pgm.Unordered delivery: see
 // [SubscriberConfig].PieceBytes.
-const CausePieces pgm.Cause = 253
+const CausePieces = pgm.CausePieces
 
 // A stitcher makes messages of the packets of one source in whatever order they
 // come. Messages that lie wholly in a packet it finds at once. Of one that lies

@@ -64,11 +64,11 @@ func TestSubscriberEvents(t *testing.T) {
 	}, {
 		"no framing",
 		[]pgm.Event{join, data(5, "0000 0200 61 00"), data(6, "0001 61 0200 62")},
-		[]string{"join", `["a"] of 5 to 5`, "gap 5 to 5: Cause(255)", `["b"] of 6 to 6`},
+		[]string{"join", `["a"] of 5 to 5`, "gap 5 to 5: not the framing of ZeroMQ, or too large", `["b"] of 6 to 6`},
 	}, {
 		"no offset",
 		[]pgm.Event{join, data(5, "0000 0300 61"), data(6, "00"), data(7, "0000 0200 62")},
-		[]string{"join", "gap 5 to 6: Cause(255)", `["b"] of 7 to 7`},
+		[]string{"join", "gap 5 to 6: not the framing of ZeroMQ, or too large", `["b"] of 7 to 7`},
 	}, {
 		"the end in a message",
 		[]pgm.Event{join, data(5, "0000 0801 61"), {Kind: pgm.EventFin, First: 6, Last: 6}},

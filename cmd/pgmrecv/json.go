@@ -62,7 +62,7 @@ func writeEvent(w io.Writer, ev *event) error {
 	}{Event: ev.Kind.String(), Source: ev.Source.String()}
 	switch ev.Kind {
 	case pgm.EventLoss:
-		line.First, line.Last, line.Cause = &ev.First, &ev.Last, causeText(ev.Cause)
+		line.First, line.Last, line.Cause = &ev.First, &ev.Last, ev.Cause.String()
 	case pgm.EventJoin:
 		line.First = &ev.First
 	case pgm.EventReset:

@@ -173,7 +173,7 @@ func (r *receiver) report(ev *event) error {
 		return writeEvent(r.out, ev)
 	case ev.Kind == pgm.EventLoss:
 		n := uint64(ev.Last.Sub(ev.First)) + 1
-		r.note("lost %s from %v, from number %d on: %s", r.losses(n), ev.Source, ev.First, causeText(ev.Cause))
+		r.note("lost %s from %v, from number %d on: %v", r.losses(n), ev.Source, ev.First, ev.Cause)
 	default:
 		r.log.Info(ev.Kind.String(), "source", ev.Source.String(), "number", uint32(ev.First))
 	}

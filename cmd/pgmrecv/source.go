@@ -98,14 +98,3 @@ func (s *subscriber) Stats() pgmnet.ReceiverStats {
 	st.Receiver.Messages, st.Receiver.MessageBytes = st.Messages, st.Bytes
 	return st.Receiver
 }
-
-// causeText says why something was lost.
-func causeText(c pgm.Cause) string {
-	switch c {
-	case pubsub.CauseFraming:
-		return "not the framing of ZeroMQ, or too large"
-	case pubsub.CausePieces:
-		return "no room for parts of messages that wait for other parts"
-	}
-	return c.String()
-}
