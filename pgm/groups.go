@@ -16,6 +16,7 @@ type groups struct {
 	pool *rxwindow.Pool
 	code *fec.Code
 	k    int
+	idle bool // no group is followed: only what is left out is of interest
 
 	proactive, onDemand bool
 	byParity            func(seq.Num) bool // session.byParity
@@ -135,7 +136,7 @@ func (g *groups) incomplete(n seq.Num) bool {
 // hold returns how many of the last of n numbers from first on, which are found
 // missing, are not asked for yet, as parity may come.
 func (g *groups) hold(first seq.Num, n int) int {
-	if g == nil {
+	if g == nil || g.idle {
 		return 0
 	}
 	return min(max(first.Add(n).Sub(g.due), 0), n)

@@ -19,13 +19,13 @@ const codedTail = tsduLen + len(wire.CodedFragment{})
 // "The transmission group size advertised in the OPT_PARITY_PRM option on SPMs MUST
 // be a power of 2 and constant for the duration of the session." RFC 3208 §11.2.
 // What is otherwise is not looked at.
+//
+// A receiver that makes no use of parity, or has too small a window to, learns the
+// size all the same: to know which numbers are left out.
 func (s *session) learnParity(p *wire.SPM) {
 	r, prm := s.r, &p.Options.ParityPrm
-	if !p.Options.Has(wire.OptParityPrm) || r.cfg.NoFEC {
-		return
-	}
 	k := int(prm.TGSize)
-	if prm.TGSize > fec.MaxData || k < 2 || k&(k-1) != 0 || k > r.cfg.WindowPackets/4 {
+	if !p.Options.Has(wire.OptParityPrm) || prm.TGSize > fec.MaxData || k < 2 || k&(k-1) != 0 {
 		return
 	}
 	if s.groups == nil {
@@ -43,8 +43,11 @@ func (s *session) learnParity(p *wire.SPM) {
 		s.groups = newGroups(r.pool, code, s.win.Lead(), r.cfg.WindowPackets)
 		s.groups.lead = p.Lead - 1
 		s.groups.byParity = s.byParity
+		if r.cfg.NoFEC || k > r.cfg.WindowPackets/4 {
+			s.groups.idle, s.groups.limit = true, 0
+		}
 	}
-	if s.groups.k == k {
+	if s.groups.k == k && !s.groups.idle {
 		s.groups.proactive, s.groups.onDemand = prm.Proactive, prm.OnDemand
 	}
 }
@@ -188,6 +191,9 @@ func (r *Receiver) handleParity(id SourceID, d *wire.Data) error {
 	s.advanceTrail(d.Trail)
 	s.extend(first.Add(size))
 	s.shorten(first, size)
+	if s.groups.idle {
+		return r.stats.Drops.drop(DropParity)
+	}
 	if d.Type == wire.TypeODATA {
 		s.followed(first, index, size)
 	}

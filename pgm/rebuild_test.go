@@ -172,6 +172,29 @@ func TestFECWithoutParity(t *testing.T) {
 	}
 }
 
+// TestLeftOutWithoutParity has receivers that make no use of parity, or could not:
+// they know which numbers are left out nevertheless, and ask for none.
+func TestLeftOutWithoutParity(t *testing.T) {
+	for _, cfg := range []ReceiverConfig{{NoFEC: true}, {WindowPackets: 16}} {
+		p := newPair(t, SourceConfig{FEC: FEC{K: 8, Proactive: 2, OnDemand: true}}, cfg)
+		for _, m := range []string{"a", "b", "c", "d"} {
+			p.send(m)
+			p.advance(2 * time.Millisecond)
+		}
+		p.send("e")
+		p.send("f")
+		p.send("g")
+		p.src.Close(p.now)
+		p.flush()
+		p.advance(time.Second)
+		p.want("join 0", `message 0-0 "a"`, `message 8-8 "b"`, `message 16-16 "c"`, `message 24-24 "d"`, `message 32-32 "e"`, `message 33-33 "f"`,
+			`message 34-34 "g"`, "fin 40")
+		if n := p.count("NAK"); n > 0 {
+			t.Errorf("%d NAKs, want none: %q", n, p.log)
+		}
+	}
+}
+
 // TestRebuildModel sends messages of all sizes, in full groups and short ones, and
 // loses a fifth of everything, NAKs and repairs included. Every message is delivered,
 // once, whatever the kinds of parity and of delivery.

@@ -178,8 +178,8 @@ func (a *audit) span(ev *pgm.Event) error {
 	if a.cfg.Delivery == pgm.Unordered && (ev.First != a.next || len(a.told) > 0) {
 		return a.ahead(ev)
 	}
-	if ev.First != a.next && ev.First == a.ledger.skip(a.next) {
-		a.next = ev.First
+	if ev.First.After(a.next) && !ev.First.After(a.ledger.skip(a.next)) {
+		a.next = ev.First // what lies between was left out; a window may reach a part of it only
 	}
 	if ev.First != a.next || ev.Last.Before(ev.First) {
 		return fmt.Errorf("%v of %#x..%#x, want it to begin with %#x", ev.Kind, uint32(ev.First), uint32(ev.Last), uint32(a.next))
@@ -287,21 +287,10 @@ func (a *audit) loss(now mono.Time, ev *pgm.Event) error {
 	}
 	midway := ev.Cause == pgm.CauseFragment && a.ledger.at(ev.Last).first.Before(a.began)
 	skipped := a.cfg.MaxGap != 0 && (ev.Cause == pgm.CauseSkip || ev.Cause == pgm.CauseFragment)
-	if a.complete && !midway && !skipped && !(a.cfg.NoFEC && a.void(ev)) {
+	if a.complete && !midway && !skipped {
 		return fmt.Errorf("loss of %#x..%#x, %v, without an excuse", uint32(ev.First), uint32(ev.Last), ev.Cause)
 	}
 	return nil
-}
-
-// void reports whether a loss is of nothing: the numbers were left out, which a
-// receiver that makes no use of parity cannot know.
-func (a *audit) void(ev *pgm.Event) bool {
-	for n := ev.First; !n.After(ev.Last); n++ {
-		if m := a.ledger.at(n); m == nil || !m.void {
-			return false
-		}
-	}
-	return true
 }
 
 // cause checks that the cause of a loss can be true.

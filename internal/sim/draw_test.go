@@ -117,16 +117,7 @@ func (d dice) network(sc *Scenario) {
 		}
 	}
 	for i := range sc.Receivers {
-		r := &sc.Receivers[i].Config
-		r.NoFEC = d.chance(0.1)
-		for j := range sc.Sources {
-			// Who makes no use of parity asks for each number that is left out until
-			// its retries are over: that takes hours.
-			f := &sc.Sources[j].Config.FEC
-			if f.K > 0 && (r.NoFEC || r.WindowPackets > 0 && r.WindowPackets < 4*f.K) {
-				f.Flush = -1
-			}
-		}
+		sc.Receivers[i].Config.NoFEC = d.chance(0.1)
 	}
 }
 
