@@ -125,6 +125,12 @@ func (b *bench) tables() (ts []*table) {
 			ts = append(ts, b.pubRoundTrips(kind))
 		}
 	}
+	if b.wants(fecCost) {
+		ts = append(ts, b.fecCost())
+	}
+	if b.wants(fecLoss) {
+		ts = append(ts, b.fecLoss())
+	}
 	return ts
 }
 

@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/gopgm/gopgm/internal/lab"
@@ -44,10 +45,34 @@ func TestQuick(t *testing.T) {
 			if row.Absent == "" && (row.Failed != "" || row.Figure.Median <= 0 || len(row.Rounds) != 1) {
 				t.Errorf("%s, %s: %+v", table.Kind, row.Name, row)
 			}
+			if m := row.Rounds; (table.Kind == fecCost || table.Kind == fecLoss) && len(m) == 1 {
+				checkFEC(t, row.Name, &m[0])
+			}
 			// The way there is a part of the round trip.
 			if m := row.Rounds; table.oneWay() && row.Absent == "" && (m[0].Receive.P50 >= m[0].Send.P50 || m[0].Receive.Messages < 50) {
 				t.Errorf("%s, %s: %d messages, %v µs there, %v µs there and back", table.Kind, row.Name, m[0].Receive.Messages, m[0].Receive.P50, m[0].Send.P50)
 			}
 		}
+	}
+}
+
+// checkFEC checks that what was measured is what the row says, and that nothing
+// was lost for good.
+func checkFEC(t *testing.T, name string, m *measured) {
+	t.Helper()
+	src, rcv := m.Send.Source, m.Receive.Receiver
+	if !m.lossless() || src == nil || rcv == nil {
+		t.Errorf("%s: not lossless: %+v", name, m)
+		return
+	}
+	if on := strings.HasPrefix(name, withFEC); on != (src.ParityPackets > 0) {
+		t.Errorf("%s: %d parity packets", name, src.ParityPackets)
+	}
+	lost := strings.Contains(name, "lost")
+	if share := float64(rcv.Missing) / float64(m.Send.Messages); lost && (share < 0.02 || share > 0.1) {
+		t.Errorf("%s: %.2g of the packets were missing", name, share)
+	}
+	if lost && strings.HasPrefix(name, withFEC) && rcv.Rebuilt < rcv.Missing/2 {
+		t.Errorf("%s: %d of %d missing packets were rebuilt", name, rcv.Rebuilt, rcv.Missing)
 	}
 }

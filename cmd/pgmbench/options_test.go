@@ -69,4 +69,8 @@ func TestWants(t *testing.T) {
 	if err != nil || o.wants("spin") || !o.wants("pubsub-spin") || !o.wants("pubsub-oneway-spin") {
 		t.Errorf("--only pubsub: %+v, %v", o, err)
 	}
+	o, _, err = parse([]string{"--only", "fec"}, io.Discard)
+	if err != nil || o.wants("throughput") || !o.wants(fecCost) || !o.wants(fecLoss) {
+		t.Errorf("--only fec: %+v, %v", o, err)
+	}
 }

@@ -30,10 +30,17 @@ func (t *table) print(w io.Writer) {
 	if pub {
 		what = "Pub/sub: "
 	}
-	if t.throughput() {
+	switch {
+	case t.Kind == fecCost:
+		fmt.Fprintf(w, "\nForward error correction, messages of %d B\n", t.Size)
+		fmt.Fprintf(tw, "\tns a message\tGb/s\tcores tx, rx\t× %s\tarrived\n", withoutFEC)
+	case t.Kind == fecLoss:
+		fmt.Fprintf(w, "\nForward error correction and loss, messages of %d B\n", t.Size)
+		fmt.Fprintf(tw, "\tmessages/s\tGb/s\tcores tx, rx\t× without loss\tarrived\n")
+	case t.throughput():
 		fmt.Fprintf(w, "\n%sThroughput, messages of %d B\n", what, t.Size)
 		fmt.Fprintf(tw, "\tmessages/s\tGb/s\tcores tx, rx\t× raw\t× %s\tarrived\n", t.Peer)
-	} else {
+	default:
 		way := "Round trip"
 		if t.oneWay() {
 			way, kind = "One way", strings.TrimPrefix(kind, oneWay)
@@ -60,7 +67,10 @@ func (t *table) cells(r *row) []string {
 	if r.Figure.Median == 0 {
 		return []string{"failed"}
 	}
-	times := []string{r.TimesRaw.ratio(), r.TimesPeer.ratio()}
+	times := []string{r.TimesRaw.ratio()}
+	if t.Peer != "" {
+		times = append(times, r.TimesPeer.ratio())
+	}
 	if !t.throughput() {
 		p99 := r.median(func(m *measured) float64 { return t.times(m).P99 })
 		p999 := r.median(func(m *measured) float64 { return t.times(m).P999 })
@@ -72,9 +82,10 @@ func (t *table) cells(r *row) []string {
 			return seconds / during
 		}))
 	}
+	rate := r.median((*measured).rate)
 	return append([]string{
 		r.Figure.format(count),
-		fmt.Sprintf("%.2f", r.Figure.Median*float64(t.Size)*8/1e9),
+		fmt.Sprintf("%.2f", rate*float64(t.Size)*8/1e9),
 		cores(func(m *measured) (float64, float64) { return m.SendCPU, m.Receive.Seconds }) + ", " +
 			cores(func(m *measured) (float64, float64) { return m.ReceiveCPU, m.Receive.Seconds }),
 	}, append(times, r.arrived())...)
@@ -127,7 +138,7 @@ func (t *table) notes(r *row) (notes []string) {
 			notes = append(notes, fmt.Sprintf("round %d lost %d messages: %v", i+1, m.Receive.Lost, m.Receive.Causes))
 		}
 	}
-	if n := len(r.Rounds); n > 0 && (r.Name == ownName || r.Name == pubName) {
+	if len(r.Rounds) > 0 {
 		// Of the round in the middle: sums over rounds would hide their differences.
 		if m := t.middle(r); m.Send.Source != nil {
 			notes = append(notes, m.ownNotes(t.throughput())...)
@@ -161,6 +172,10 @@ func (m *measured) ownNotes(throughput bool) (notes []string) {
 	if throughput {
 		notes = append(notes, fmt.Sprintf("%d missing, %d repaired, %d reordered, %d NAKs for %d numbers; rate at the end %s",
 			rcv.Missing, rcv.Repairs, rcv.Reordered, rcv.NAKs, rcv.NAKNumbers, rate(src)))
+		if n := src.ParityPackets + src.ParityRepairs; n > 0 {
+			notes = append(notes, fmt.Sprintf("%d parity packets sent, %d of them on demand; %d used, %d packets rebuilt",
+				n, src.ParityRepairs, rcv.Parity, rcv.Rebuilt))
+		}
 	}
 	return append(notes, fmt.Sprintf("allocations a message %.4f sent, %.4f received; collections %d, %d",
 		per(m.Send.Allocs, m.Send.Messages), per(m.Receive.Allocs, m.Receive.Messages), m.Send.GCs, m.Receive.GCs))

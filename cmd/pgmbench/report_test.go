@@ -61,6 +61,43 @@ func TestTable(t *testing.T) {
 	}
 }
 
+// TestFEC compares times where nothing is lost, and every row at a loss with its
+// own without.
+func TestFEC(t *testing.T) {
+	var b bench
+	at := func(perSecond uint64) []measured {
+		all := result{Messages: perSecond, Seconds: 1}
+		return []measured{{Send: all, Receive: all}}
+	}
+	cost, loss := b.fecCost(), b.fecLoss()
+	for i, perSecond := range []uint64{1_000_000, 800_000} {
+		cost.Rows[i].Rounds = at(perSecond)
+	}
+	for i, perSecond := range []uint64{800_000, 720_000, 1_000_000, 300_000} {
+		loss.Rows[i].Rounds = at(perSecond)
+	}
+	loss.Rows[3].Rounds[0].Receive.Lost = 1
+	cost.summarize()
+	loss.summarize()
+	if r := cost.Rows[1]; r.Figure.Median != 1250 || r.TimesRaw.Median != 1.25 {
+		t.Errorf("with FEC %v ns, %v times as long; want 1250, 1.25", r.Figure, r.TimesRaw)
+	}
+	for i, want := range []float64{1, 0.9, 1, 0.3} {
+		if r := loss.Rows[i]; r.TimesRaw.Median != want {
+			t.Errorf("%s: %v of what it is without, want %v", r.Name, r.TimesRaw, want)
+		}
+	}
+	var s strings.Builder
+	if err := (&report{Tables: []*table{cost, loss}}).print(&s); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"1.25 k (1.25 k–1.25 k)", "with FEC, 5 % lost", "0.9 (0.9–0.9)", "NOT LOSSLESS"} {
+		if !strings.Contains(s.String(), want) {
+			t.Errorf("no %q in\n%s", want, s.String())
+		}
+	}
+}
+
 func TestNotLossless(t *testing.T) {
 	whole := result{Messages: 10}
 	for what, m := range map[string]measured{

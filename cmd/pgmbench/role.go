@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/gopgm/gopgm/internal/cli"
+	"github.com/gopgm/gopgm/pgm"
 	"github.com/gopgm/gopgm/pgmnet"
 )
 
@@ -25,10 +26,11 @@ type task struct {
 	Size     int    // of a message, in bytes
 	Duration time.Duration
 	Window   cli.Size
-	Batch    bool // raw UDP: many packets a call
-	Pack     int  // raw UDP: messages a packet, if more than one
-	Spin     bool // poll rather than sleep
-	OneWay   bool // time the way there, of messages at a distance
+	Batch    bool    // raw UDP: many packets a call
+	Pack     int     // raw UDP: messages a packet, if more than one
+	Spin     bool    // poll rather than sleep
+	OneWay   bool    // time the way there, of messages at a distance
+	FEC      pgm.FEC // of a source of our own
 	Profile  string
 }
 

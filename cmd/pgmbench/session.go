@@ -19,7 +19,7 @@ func (t *task) config() (cfg pgmnet.Config, err error) {
 }
 
 func (t *task) sourceConfig() pgm.SourceConfig {
-	return pgm.SourceConfig{WindowBytes: int(t.Window), WindowPackets: windowPackets}
+	return pgm.SourceConfig{WindowBytes: int(t.Window), WindowPackets: windowPackets, FEC: t.FEC}
 }
 
 func (t *task) receiverConfig() pgm.ReceiverConfig {

@@ -21,7 +21,7 @@ const (
 // A table compares all contenders in one discipline.
 type table struct {
 	Kind string // one of kinds
-	Peer string // the row of another stack that others are compared with too
+	Peer string // the row of another stack that others are compared with too, if any
 	Size int    // of a message, in bytes
 	Rows []*row // the first is what the others are compared with
 }
@@ -29,13 +29,15 @@ type table struct {
 // A row is one contender.
 type row struct {
 	Name   string
+	Of     string     `json:",omitempty"` // the row it is compared with, if not the first
 	Absent string     `json:",omitempty"` // why it was not measured
 	Open   bool       `json:",omitempty"` // nothing holds the sender back: what arrives counts
 	Failed string     `json:",omitempty"` // how it last failed
 	Rounds []measured // a round that failed has no messages
 
-	// Messages a second at the receiver, or the median round trip or way there
-	// in microseconds, and what that is of the others' in the same round.
+	// Messages a second at the receiver, or nanoseconds for one, or the median
+	// round trip or way there in microseconds, and what that is of the others' in
+	// the same round.
 	Figure              summary
 	TimesRaw, TimesPeer *summary `json:",omitempty"`
 
@@ -60,8 +62,10 @@ func (t *table) measure(ctx context.Context) error {
 	return nil
 }
 
-// throughput reports whether the figures are messages a second, not times.
-func (t *table) throughput() bool { return strings.HasSuffix(t.Kind, "throughput") }
+// throughput reports whether messages are sent as fast as they go, not one by one.
+func (t *table) throughput() bool {
+	return strings.HasSuffix(t.Kind, "throughput") || t.Kind == fecCost || t.Kind == fecLoss
+}
 
 // oneWay reports whether the times are those of the way there, which the
 // receiver knows.
@@ -83,6 +87,9 @@ func (t *table) figures(r *row) (fs []float64) {
 		if t.throughput() {
 			f = m.rate()
 		}
+		if t.Kind == fecCost && f > 0 {
+			f = 1e9 / f
+		}
 		fs = append(fs, f)
 	}
 	return fs
@@ -90,19 +97,25 @@ func (t *table) figures(r *row) (fs []float64) {
 
 // summarize fills in the summaries of all rows.
 func (t *table) summarize() {
-	raw := t.figures(t.Rows[0])
-	var peer []float64
-	for _, r := range t.Rows {
-		if r.Name == t.Peer {
-			peer = t.figures(r)
+	named := func(name string) []float64 {
+		for _, r := range t.Rows {
+			if r.Name == name {
+				return t.figures(r)
+			}
 		}
+		return nil
 	}
+	peer := named(t.Peer)
 	for _, r := range t.Rows {
 		fs := t.figures(r)
 		if good := positive(fs); len(good) > 0 {
 			r.Figure = summarize(good)
 		}
-		r.TimesRaw, r.TimesPeer = compare(fs, raw), compare(fs, peer)
+		of := t.Rows[0].Name
+		if r.Of != "" {
+			of = r.Of
+		}
+		r.TimesRaw, r.TimesPeer = compare(fs, named(of)), compare(fs, peer)
 	}
 }
 
