@@ -75,6 +75,14 @@ func compare(t *testing.T, l *lab.Lab, tools, send string, digests map[string][3
 // what comes in, checks what arrives and returns how long it took.
 func transfer(t *testing.T, l *lab.Lab, tools, send string, digests map[string][32]byte, way *carriage, percent []float64) time.Duration {
 	t.Helper()
+	took, _, _ := transferWith(t, l, tools, send, digests, way, percent)
+	return took
+}
+
+// transferWith is transfer with more flags for the source. It returns what the
+// source and each receiver say of it, too.
+func transferWith(t *testing.T, l *lab.Lab, tools, send string, digests map[string][32]byte, way *carriage, percent []float64, flags ...string) (took time.Duration, sent summary, received []summary) {
+	t.Helper()
 	var receivers []*tool
 	var dirs []string
 	for i, p := range percent {
@@ -86,11 +94,12 @@ func transfer(t *testing.T, l *lab.Lab, tools, send string, digests map[string][
 			append(way.flags(), "--output", dir, "--count", fmt.Sprint(len(digests)))...))
 	}
 	waitListening(t, l, len(percent), way.port())
-	source := startTool(t, l.Hosts[0], fileLimit, filepath.Join(tools, "pgmsend"), append(way.flags(), "--file", send)...)
+	source := startTool(t, l.Hosts[0], fileLimit, filepath.Join(tools, "pgmsend"), append(append(way.flags(), "--file", send), flags...)...)
 
 	var last time.Time
 	for i, r := range receivers {
 		s := r.wait(t)
+		received = append(received, s)
 		if end := r.start.Add(r.took); end.After(last) {
 			last = end
 		}
@@ -100,14 +109,14 @@ func transfer(t *testing.T, l *lab.Lab, tools, send string, digests map[string][
 		}
 		checkFiles(t, dirs[i], digests)
 	}
-	s := source.wait(t)
-	t.Logf("sent: %v, %d MiB", s, source.memory()>>20)
+	sent = source.wait(t)
+	t.Logf("sent: %v, %d MiB", sent, source.memory()>>20)
 	for _, p := range append(receivers, source) {
 		if m := p.memory(); m > window+spare {
 			t.Errorf("%s took %d MiB of memory, want at most %d", p.name, m>>20, (window+spare)>>20)
 		}
 	}
-	return last.Sub(source.start)
+	return last.Sub(source.start), sent, received
 }
 
 // makeFiles fills a directory: a large file of noise, the module's own files,

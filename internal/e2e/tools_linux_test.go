@@ -46,6 +46,8 @@ type summary struct {
 	Packets  uint64
 	NAKs     uint64
 	Repairs  uint64
+	Parity   uint64 // packets sent
+	Rebuilt  uint64 // packets, from them
 	Lost     uint64
 	Duration float64
 }
@@ -92,8 +94,8 @@ func (p *tool) memory() int64 {
 }
 
 func (s summary) String() string {
-	return fmt.Sprintf("%d files, %d packets, %d NAKs, %d repairs, %d lost, %.2f s",
-		s.Files, s.Packets, s.NAKs, s.Repairs, s.Lost, s.Duration)
+	return fmt.Sprintf("%d files, %d packets, %d NAKs, %d repairs, %d of parity, %d rebuilt, %d lost, %.2f s",
+		s.Files, s.Packets, s.NAKs, s.Repairs, s.Parity, s.Rebuilt, s.Lost, s.Duration)
 }
 
 // trouble is what the tool printed besides the files.
