@@ -13,7 +13,8 @@ import (
 //
 // Numbers are divided into transmission groups of K. Receivers that know nothing of
 // parity may ask for lost packets as ever; those of OpenPGM do not survive parity
-// packets, nor unused numbers: see Flush.
+// packets, nor unused numbers: see Flush. Of a source with FEC they refuse packets
+// that differ in size from the first of their group.
 type FEC struct {
 	// K is how many packets are in a transmission group (PARITY_PRM_TGS): 2, 4, 8,
 	// 16, 32, 64 or 128. The default, 0, is no FEC.

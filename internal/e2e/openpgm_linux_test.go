@@ -45,7 +45,9 @@ func mixedSize(i int) int {
 }
 
 // TestOpenPGM exchanges messages with OpenPGM, which has to get every one, once
-// and in order, and so have we.
+// and in order, and so have we. Our source has no forward error correction here, and
+// our receiver has it on, as by default: OpenPGM's source provides none, so it asks
+// for the packets themselves, and nothing is rebuilt.
 func TestOpenPGM(t *testing.T) {
 	program := interop.OpenPGM.Require(t)
 	for i := range carriages {
@@ -54,7 +56,7 @@ func TestOpenPGM(t *testing.T) {
 			t.Run(fmt.Sprintf("%s/loss=%v/to", way.name, loss), func(t *testing.T) {
 				l := lab.Require(t, 2)
 				hurt(t, l.Hosts[1], loss)
-				toOpenPGM(t, l, program, way)
+				toOpenPGM(t, l, program, way, way.count(), mixedSize, pgm.SourceConfig{Rate: *peerRate})
 			})
 			t.Run(fmt.Sprintf("%s/loss=%v/from", way.name, loss), func(t *testing.T) {
 				l := lab.Require(t, 2)
@@ -62,6 +64,42 @@ func TestOpenPGM(t *testing.T) {
 				fromOpenPGM(t, l, program, way)
 			})
 		}
+	}
+}
+
+// How many messages go to OpenPGM from a source with FEC, and of how many bytes.
+const (
+	fecMessages = 20_000
+	fecMessage  = 1000
+)
+
+// TestOpenPGMFromFEC has OpenPGM receive from a source that offers parity on demand.
+// Its receivers ask for packets by their numbers, whatever a source offers, and get
+// those. The source sends no parity unasked, nor does it leave out numbers, so that
+// no group ends early: OpenPGM survives neither.
+//
+// OpenPGM does mind what the SPMs say of parity. It takes the bit for on-demand
+// parity for the one for proactive parity, which changes nothing. But once it knows
+// the size of the groups it refuses, the repair as well, a packet that does not have
+// the size of the first of its group or is a fragment when that is none, and one whose
+// first it does not have: so the messages here have one size, and the session begins
+// with a group. Of messages of different sizes it loses nearly all.
+func TestOpenPGMFromFEC(t *testing.T) {
+	program := interop.OpenPGM.Require(t)
+	for _, i := range []int{0, 2} { // UDP and native, over IPv4
+		way := &carriages[i]
+		t.Run(way.name, func(t *testing.T) {
+			l := lab.Require(t, 2)
+			hurt(t, l.Hosts[1], 2)
+			s := toOpenPGM(t, l, program, way, fecMessages, func(int) int { return fecMessage }, pgm.SourceConfig{
+				Rate: *peerRate,
+				FEC:  pgm.FEC{K: 16, OnDemand: true, Flush: -1},
+			})
+			if s.NAKNumbers == 0 || s.RDATAPackets < s.ODATAPackets/100 || s.ParityPackets != 0 || s.ParityRepairs != 0 {
+				t.Errorf("%d numbers asked for, %d repairs of %d packets, %d of them and %d others parity; want repairs, and no parity",
+					s.NAKNumbers, s.RDATAPackets, s.ODATAPackets, s.ParityRepairs, s.ParityPackets)
+			}
+		})
 	}
 }
 
@@ -98,14 +136,15 @@ func startPeer(t *testing.T, h *lab.Host, program, role string, way *carriage, a
 	return done
 }
 
-func toOpenPGM(t *testing.T, l *lab.Lab, program string, way *carriage) {
-	done := startPeer(t, l.Hosts[1], program, "recv", way)
-	src := openSourceOn(t, l.Hosts[0], way, pgm.SourceConfig{Rate: *peerRate})
+func toOpenPGM(t *testing.T, l *lab.Lab, program string, way *carriage, count int, sizeOf func(i int) int, c pgm.SourceConfig) pgm.SourceStats {
+	t.Helper()
+	done := startPeer(t, l.Hosts[1], program, "recv", way, "--count", strconv.Itoa(count)) // the last one counts
+	src := openSourceOn(t, l.Hosts[0], way, c)
 	src.SetDeadline(time.Now().Add(peerLimit))
 	var want interop.Digest
 	buf := make([]byte, largest)
-	for i := range way.count() {
-		size := mixedSize(i)
+	for i := range count {
+		size := sizeOf(i)
 		msg := interop.Message(i, size, size, buf)
 		want.Add(msg)
 		if err := src.Send(msg); err != nil {
@@ -119,10 +158,10 @@ func toOpenPGM(t *testing.T, l *lab.Lab, program string, way *carriage) {
 			s := src.Stats()
 			t.Logf("%d messages, %.1f MB in %.1f s; %d NAKs for %d numbers, %d repairs, %d outside",
 				got.Messages, float64(got.Bytes)/1e6, got.Seconds, s.NAKs, s.NAKNumbers, s.RDATAPackets, s.NAKOutside)
-			if got.Messages != way.count() || got.Digest != want.String() || got.Resets != 0 {
+			if got.Messages != count || got.Digest != want.String() || got.Resets != 0 {
 				t.Errorf("OpenPGM received %+v, want digest %v", got, want)
 			}
-			return
+			return s.SourceStats
 		default:
 			if err := src.Poll(10 * time.Millisecond); err != nil {
 				t.Fatal(err)
@@ -167,6 +206,9 @@ func fromOpenPGM(t *testing.T, l *lab.Lab, program string, way *carriage) {
 	s := rcv.Stats()
 	t.Logf("%d messages, %.1f MB; %d NAKs for %d numbers, %d repairs, round trip %v",
 		received, float64(s.MessageBytes)/1e6, s.NAKs, s.NAKNumbers, s.Repairs, s.RTT)
+	if s.Parity != 0 || s.Rebuilt != 0 || s.Repairs < s.Missing {
+		t.Errorf("of %d missing, %d were repaired and %d rebuilt from %d parity packets; want all repaired", s.Missing, s.Repairs, s.Rebuilt, s.Parity)
+	}
 	if want := interop.DigestOf(way.count(), 1, largestAlone); received != way.count() || got != want {
 		t.Errorf("received %d messages with digest %v, want %d with %v", received, got, way.count(), want)
 	}
