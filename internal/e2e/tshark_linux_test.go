@@ -39,8 +39,8 @@ func TestTshark(t *testing.T) {
 			if err != nil {
 				lab.Skip(t, err)
 			}
-			packets := session(t, l, way, (*pgmnet.Source).Close)
-			packets += session(t, l, way, func(s *pgmnet.Source, d time.Duration) error { return s.Abort(7) })
+			packets := session(t, l, way, pgm.FEC{}, (*pgmnet.Source).Close)
+			packets += session(t, l, way, pgm.FEC{}, func(s *pgmnet.Source, d time.Duration) error { return s.Abort(7) })
 			if err := stop(); err != nil {
 				t.Fatal(err)
 			}
@@ -69,16 +69,16 @@ func TestTshark(t *testing.T) {
 }
 
 // session has a receiver, and another that joins late, take messages from a
-// source until it ends the session. It returns how many packets were sent, but
-// for repairs.
-func session(t *testing.T, l *lab.Lab, way *carriage, end func(*pgmnet.Source, time.Duration) error) int {
+// source until it ends the session. With FEC it pauses now and then, so that there
+// are short groups. It returns how many packets were sent, but for repairs.
+func session(t *testing.T, l *lab.Lab, way *carriage, fec pgm.FEC, end func(*pgmnet.Source, time.Duration) error) int {
 	const (
 		count  = 500
 		length = 8000 // of the largest, in bytes: 6 fragments
 	)
 	c := pgm.ReceiverConfig{MulticastNAK: true, Join: true}
 	receivers := []*pgmnet.Receiver{openReceiverOn(t, l.Hosts[1], way, c)}
-	src := openSourceOn(t, l.Hosts[0], way, pgm.SourceConfig{Rate: 5e6, NAKBackoff: time.Millisecond, Join: true})
+	src := openSourceOn(t, l.Hosts[0], way, pgm.SourceConfig{Rate: 5e6, NAKBackoff: time.Millisecond, Join: true, FEC: fec})
 	want := interop.DigestOf(count, 1, length)
 	digests, received := make([]interop.Digest, 2), make([]int, 2)
 	take := func() {
@@ -109,6 +109,12 @@ func session(t *testing.T, l *lab.Lab, way *carriage, end func(*pgmnet.Source, t
 			t.Fatal(err)
 		}
 		take()
+		for pause := fec.K > 0 && i%20 == 0; pause; take() {
+			pause = src.Stats().Backlog > 0
+			if err := src.Poll(3 * time.Millisecond); err != nil {
+				t.Fatal(err)
+			}
+		}
 	}
 	for deadline := time.Now().Add(10 * time.Second); received[0] < count || received[1] < count; take() {
 		if time.Now().After(deadline) {
@@ -129,7 +135,8 @@ func session(t *testing.T, l *lab.Lab, way *carriage, end func(*pgmnet.Source, t
 			t.Fatal(err)
 		}
 	}
-	return int(src.Stats().ODATAPackets)
+	s := src.Stats()
+	return int(s.ODATAPackets + s.ParityPackets)
 }
 
 var optionLine = regexp.MustCompile(`(?m)^ +Option: (.+), Length: \d+$`)
