@@ -87,8 +87,9 @@ func (p *tool) wait(t *testing.T) (s summary) {
 	return s
 }
 
-// memory is the largest part of memory the tool ever had, in bytes. It is known
-// once it has ended.
+// memory is the largest part of memory the tool ever had, in bytes, or that this
+// process had when it started it: tests that run sessions themselves come after those
+// that look. It is known once it has ended.
 func (p *tool) memory() int64 {
 	return p.cmd.ProcessState.SysUsage().(*syscall.Rusage).Maxrss << 10
 }
