@@ -8,7 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -35,6 +35,7 @@ type tool struct {
 	start  time.Time
 	took   time.Duration
 	ended  chan error
+	peak   atomic.Int64 // bytes of memory, see watch
 }
 
 // summary is the last line that a tool prints with --json; it has more fields.
@@ -66,6 +67,7 @@ func startTool(t *testing.T, h *lab.Host, limit time.Duration, program string, a
 		t.Fatal(err)
 	}
 	killAfter(t, limit, p.cmd)
+	go p.watch()
 	go func() {
 		err := p.cmd.Wait()
 		p.took = time.Since(p.start)
@@ -87,11 +89,26 @@ func (p *tool) wait(t *testing.T) (s summary) {
 	return s
 }
 
-// memory is the largest part of memory the tool ever had, in bytes, or that this
-// process had when it started it: tests that run sessions themselves come after those
-// that look. It is known once it has ended.
-func (p *tool) memory() int64 {
-	return p.cmd.ProcessState.SysUsage().(*syscall.Rusage).Maxrss << 10
+// memory is the largest part of memory the tool ever had, in bytes, but for its last
+// moments. It is known once it has ended.
+func (p *tool) memory() int64 { return p.peak.Load() }
+
+// watch keeps the tool's peak until it has ended. What the system says of a child
+// that has ended is no less than what its parent had when it started it: this process
+// may have had more.
+func (p *tool) watch() {
+	file := fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid)
+	for ; ; time.Sleep(5 * time.Millisecond) {
+		status, err := os.ReadFile(file)
+		_, after, ok := strings.Cut(string(status), "\nVmHWM:")
+		if err != nil || !ok {
+			return // it has ended
+		}
+		var kB int64
+		if _, err := fmt.Sscan(after, &kB); err == nil {
+			p.peak.Store(kB << 10)
+		}
+	}
 }
 
 func (s summary) String() string {
