@@ -66,7 +66,8 @@ func newParity(cfg *SourceConfig) (*parity, error) {
 			return nil, fmt.Errorf("pgm: %w", err)
 		}
 		p.sums = make([][]byte, f.Proactive)
-		p.proactive = newParityQueue(f.Proactive*(f.Delay+2+p.groupsPerRun()), cfg.MaxTPDU)
+		stride := p.head + fec.Room(cfg.FEC.MaxData(cfg.MaxTPDU)+tsduLen)
+		p.proactive = newParityQueue(f.Proactive*(f.Delay+2+p.groupsPerRun()), stride)
 		p.begin()
 	}
 	if f.OnDemand || f.Flush > 0 {

@@ -364,3 +364,34 @@ func TestParityAllocs(t *testing.T) {
 		t.Errorf("stats %+v, want parity of both kinds", st)
 	}
 }
+
+// BenchmarkParity sends full packets, without parity and with four parity packets for
+// sixteen.
+func BenchmarkParity(b *testing.B) {
+	for _, f := range []FEC{{}, {K: 16, Proactive: 4}} {
+		b.Run(fmt.Sprintf("proactive=%d", f.Proactive), func(b *testing.B) {
+			cfg := SourceConfig{Rate: 1e12, Burst: 1 << 20, WindowPackets: 4096, WindowBytes: 8 << 20, FEC: f}
+			cfg.TSI, cfg.Addr, cfg.Group = testTSI, sourceAddr, groupAddr
+			now := mono.Time(time.Second)
+			s, err := NewSource(now, cfg)
+			if err != nil {
+				b.Fatal(err)
+			}
+			msg := make([]byte, FEC{K: 16}.MaxData(1472))
+			b.SetBytes(int64(len(msg)))
+			b.ReportAllocs()
+			for n := 0; b.Loop(); n++ {
+				now += 1000
+				if _, _, err := s.Send(now, msg); err != nil {
+					b.Fatal(err)
+				}
+				if n%45 != 0 {
+					continue
+				}
+				for tx, ok := s.NextTransmit(now); ok; tx, ok = s.NextTransmit(now) {
+					s.Sent(now, tx.Packets)
+				}
+			}
+		})
+	}
+}

@@ -32,6 +32,7 @@ type Code struct {
 	rows   [][]byte // of each parity shard, the coefficients of the data shards
 	slices reedsolomon.LowLevel
 
+	rest   rest
 	matrix []byte // of Solve
 }
 
@@ -84,7 +85,33 @@ func (c *Code) Parity() int { return len(c.rows) }
 // and over some of them, it takes those out again. Sum must be as long as data at
 // least.
 func (c *Code) Add(h, i int, data, sum []byte) {
-	c.slices.GalMulSliceXor(c.rows[h][i], data, sum)
+	f := c.rows[h][i]
+	whole := len(data) &^ (block - 1)
+	if whole > 0 {
+		c.slices.GalMulSliceXor(f, data[:whole], sum)
+	}
+	if whole < len(data) {
+		// The rest, octet by octet, would take as long as the whole.
+		rest := c.rest.fill(data[whole:])
+		c.slices.GalMulSlice(f, rest, c.rest.product[:])
+		for j := range rest[:len(data)-whole] {
+			sum[whole+j] ^= c.rest.product[j]
+		}
+	}
+}
+
+// block is how many octets package reedsolomon multiplies at a time, where the
+// processor can.
+const block = 64
+
+// A rest is the end of a shard, which is less than a block, and what it is multiplied
+// to.
+type rest struct{ data, product [block]byte }
+
+// fill returns b with zeros behind it, as long as a block.
+func (r *rest) fill(b []byte) []byte {
+	clear(r.data[copy(r.data[:], b):])
+	return r.data[:]
 }
 
 // Solve turns sums into data shards. Sum j comes from parity shard parity[j], with

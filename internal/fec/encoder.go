@@ -11,6 +11,7 @@ import (
 type Encoder struct {
 	coder reedsolomon.Encoder
 	cut   [][]byte
+	rest  rest
 }
 
 // NewEncoder returns one for the first h parity shards of c, 1 to c.Parity().
@@ -26,15 +27,27 @@ func NewEncoder(c *Code, h int) (*Encoder, error) {
 }
 
 // Add adds to each of sums, one for each parity shard, the part that data shard i
-// has in it. Each must be as long as data at least.
+// has in it. Each must be as long as Room of the length of data: what is behind that
+// is read and written, and left as it is.
 func (e *Encoder) Add(i int, data []byte, sums [][]byte) {
-	if len(data) == 0 {
-		return
+	whole := len(data) &^ (block - 1)
+	if whole > 0 {
+		e.add(i, data[:whole], sums, 0)
 	}
+	if whole < len(data) {
+		e.add(i, e.rest.fill(data[whole:]), sums, whole)
+	}
+}
+
+// add adds data, which is a number of blocks, from offset on.
+func (e *Encoder) add(i int, data []byte, sums [][]byte, offset int) {
 	for j, s := range sums[:len(e.cut)] {
-		e.cut[j] = s[:len(data)]
+		e.cut[j] = s[offset : offset+len(data)]
 	}
 	if err := e.coder.EncodeIdx(data, i, e.cut); err != nil {
 		panic("fec: " + err.Error()) // the sizes were made equal, and i is the caller's
 	}
 }
+
+// Room returns how long a sum must be for shards of so many bytes.
+func Room(size int) int { return (size + block - 1) &^ (block - 1) }

@@ -180,7 +180,7 @@ func TestEncoder(t *testing.T) {
 				}
 				sums := make([][]byte, h)
 				for j := range sums {
-					sums[j] = make([]byte, size+2)
+					sums[j] = make([]byte, Room(size)+2)
 				}
 				for i, d := range g.data {
 					e.Add(i, d, sums)
@@ -219,13 +219,17 @@ func TestNew(t *testing.T) {
 
 func TestAllocs(t *testing.T) {
 	g := newGroup(t, rand.New(rand.NewPCG(7, 8)), 16, 20, 1400)
+	sums := make([][]byte, 4)
+	for j := range sums {
+		sums[j] = make([]byte, Room(1400))
+	}
 	e, err := NewEncoder(g.Code, 4)
 	if err != nil {
 		t.Fatal(err)
 	}
 	missing, parity := []int{1, 5, 9}, []int{0, 2, 3}
 	step := func() {
-		e.Add(3, g.data[3], g.parity)
+		e.Add(3, g.data[3], sums)
 		g.Add(2, 1, g.data[1], g.parity[2])
 		g.Solve(parity, missing, g.parity[:3])
 	}
@@ -237,10 +241,14 @@ func TestAllocs(t *testing.T) {
 func BenchmarkEncode(b *testing.B) {
 	g := newGroup(b, rand.New(rand.NewPCG(7, 8)), 16, 20, 1400)
 	e, _ := NewEncoder(g.Code, 4)
+	sums := make([][]byte, 4)
+	for j := range sums {
+		sums[j] = make([]byte, Room(1400))
+	}
 	b.ReportAllocs()
 	b.SetBytes(1400)
 	for b.Loop() {
-		e.Add(3, g.data[3], g.parity)
+		e.Add(3, g.data[3], sums)
 	}
 }
 
