@@ -172,13 +172,11 @@ func (t *Table) Hold(now mono.Time, first seq.Num, count int) {
 // RFC 3208 §11.5
 func (t *Table) Begin(now mono.Time, end seq.Num, group int) {
 	for t.held > 0 && t.heldFrom.Before(end) {
-		first, next := t.heldFrom&^seq.Num(group-1), t.heldFrom
-		count := 0
-		for n := t.heldFrom; n.Sub(first) < group && n.Before(end); n = next {
+		first, count := t.heldFrom&^seq.Num(group-1), 0
+		for n := t.heldFrom; n.Sub(first) < group && n.Before(end); n = t.slot(n).next {
 			if count++; n == t.last {
 				break
 			}
-			next = t.slot(n).next
 		}
 		due := t.round(now.Add(t.Timing.Backoff() / time.Duration(count)))
 		for n := t.heldFrom; count > 0; count-- {

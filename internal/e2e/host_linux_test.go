@@ -33,9 +33,6 @@ var carriages = []carriage{
 	{"native/IPv6", network6, true},
 }
 
-// families are those in UDP.
-var families = carriages[:2]
-
 // flags are what tells a tool of it.
 func (c *carriage) flags() []string {
 	return []string{"--network", c.network, fmt.Sprintf("--native=%v", c.native)}
