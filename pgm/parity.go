@@ -30,6 +30,8 @@ type parity struct {
 
 	proactive, demanded parityQueue
 
+	waited bool // the parity that is due did not go with the last data: it goes before the next
+
 	demands repairQueue // first numbers of groups of which more is asked for
 	again   codedGroup  // of the one for which parity is made on demand
 }
@@ -67,7 +69,7 @@ func newParity(cfg *SourceConfig) (*parity, error) {
 		}
 		p.sums = make([][]byte, f.Proactive)
 		stride := p.head + fec.Room(cfg.FEC.MaxData(cfg.MaxTPDU)+tsduLen)
-		p.proactive = newParityQueue(f.Proactive*(f.Delay+2+p.groupsPerRun()), stride)
+		p.proactive = newParityQueue(f.Proactive*(f.Delay+2+2*p.groupsPerRun()), stride)
 		p.begin()
 	}
 	if f.OnDemand || f.Flush > 0 {
@@ -107,7 +109,7 @@ func (p *parity) runEnd(from, end seq.Num) seq.Num {
 	if p.cfg.Delay > 0 {
 		end = seq.Min(end, p.delayed(first.Add(p.cfg.K), 0))
 	}
-	if p.proactive.n > 0 {
+	if p.proactive.n > 0 && p.proactive.at(0).due.After(from) {
 		end = seq.Min(end, p.proactive.at(0).due)
 	}
 	return end
@@ -200,6 +202,21 @@ func (p *parity) quiet() bool { return p.proactive.n == 0 && p.demanded.n == 0 &
 // due reports whether proactive parity is to be sent before data packet next.
 func (p *parity) due(next seq.Num) bool {
 	return p.proactive.n > 0 && !p.proactive.at(0).due.After(next)
+}
+
+// joins returns how many parity packets go in one run with data that begins with
+// number first, in packets of a size: all that are due before it, if they are of that
+// size, as is so for groups of full packets, and no more than half a run.
+func (p *parity) joins(first seq.Num, size int) (n int) {
+	if p == nil || p.waited || p.cfg.Delay > 0 {
+		return 0
+	}
+	for ; n < p.proactive.n && !p.proactive.at(n).due.After(first); n++ {
+		if n == MaxRunPackets/2 || len(p.proactive.at(n).pkt) != size || (n+1)*size > MaxRunBytes/2 {
+			return 0
+		}
+	}
+	return n
 }
 
 // packet completes parity packet j of a group in b, where the data has its place

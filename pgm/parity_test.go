@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -165,6 +166,31 @@ func TestDelayedParity(t *testing.T) {
 	}
 	// What follows nothing does not wait for it.
 	s.want(s.advance(time.Millisecond), "ODATA 8 trail 0, 1 bytes parity", "ODATA 9 trail 0, 1 bytes parity")
+}
+
+// TestParityJoinsData has parity leave in one run with the data that follows, which is
+// of the same size, and for itself where that is not so, or where it waited once.
+func TestParityJoinsData(t *testing.T) {
+	s := newSourceScript(t, SourceConfig{FEC: FEC{K: 4, Proactive: 2}, Rate: 1e9})
+	runs := func(sizes ...int) (got []string) {
+		for _, n := range sizes {
+			if _, _, err := s.Send(s.now, make([]byte, n)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for {
+			tx, ok := s.NextTransmit(s.now)
+			if !ok {
+				return got
+			}
+			got = append(got, fmt.Sprintf("%d of %d at %d", tx.Original, tx.Packets, tx.First))
+			s.Sent(s.now, tx.Packets)
+		}
+	}
+	s.want(runs(0), "1 of 1 at 0") // its options make it longer than others
+	s.want(runs(slices.Repeat([]int{100}, 79)...), "63 of 63 at 1", "0 of 2 at 0", "16 of 46 at 64", "0 of 8 at 0")
+	s.want(runs(slices.Repeat([]int{100}, 47)...), "47 of 47 at 80", "0 of 22 at 0")
+	s.want(runs(100, 100, 100, 50, 100, 50), "4 of 4 at 127", "2 of 2 at 131", "0 of 2 at 0", "0 of 2 at 0") // a small packet ends a run
 }
 
 // parityModel checks parity packets against the data packets of their group, the

@@ -47,14 +47,14 @@ func TestReserve(t *testing.T) {
 				if len(pkt) > 1472 {
 					t.Errorf("FEC %v: a packet of %d bytes", f, len(pkt))
 				}
-				if !tx.Original {
+				if tx.Original == 0 {
 					continue
 				}
 				d, err := wire.ParseData(pkt)
 				if err != nil {
 					t.Fatal(err)
 				}
-				if !d.Options.Has(wire.OptFragment) {
+				if d.Flags&wire.FlagParity == 0 && !d.Options.Has(wire.OptFragment) {
 					got = append(got, d.Payload)
 				}
 			}

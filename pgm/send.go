@@ -70,9 +70,14 @@ func (s *Source) dataRun() runKind {
 		// would have a small part of the rate, and fall behind.
 		bytes = min(bytes, int(s.pacer.rate/shareOfTurn))
 	}
-	data, segment, n := s.win.Run(s.win.Unsent(), s.parity.runEnd(s.win.Unsent(), s.win.Next()), MaxRunPackets, bytes)
+	first := s.win.Unsent()
+	follow := s.parity.joins(first, len(s.win.Packet(first)))
+	data, segment, n := s.win.Run(first, s.parity.runEnd(first, s.win.Next()), MaxRunPackets-follow, bytes-follow*len(s.win.Packet(first)))
 	s.iov[0] = data
-	s.tx = Transmit{Data: s.iov[:1], Segment: segment, Packets: n, Bytes: len(data), Original: true, First: s.win.Unsent()}
+	s.tx = Transmit{Data: s.iov[:1], Segment: segment, Packets: n, Bytes: len(data), Original: n, First: first}
+	if follow > 0 && len(data) == n*segment { // not after a smaller packet, which ends a run
+		s.parity.proactive.run(&s.tx, first, bytes)
+	}
 	return runODATA
 }
 
@@ -84,7 +89,7 @@ func (s *Source) parityRun(turn bool, bytes int) runKind {
 		s.makeDemanded()
 	}
 	s.tx = Transmit{Data: s.iov[:0]}
-	if p.due(next) && p.proactive.run(&s.tx, next, bytes) {
+	if p.due(next) && !s.joined() && p.proactive.run(&s.tx, next, bytes) {
 		return runParity
 	}
 	s.tx.RouterAlert = true
@@ -92,6 +97,12 @@ func (s *Source) parityRun(turn bool, bytes int) runKind {
 		return runDemanded
 	}
 	return runNone
+}
+
+// joined reports whether the parity that is due goes with data.
+func (s *Source) joined() bool {
+	unsent, _ := s.win.Backlog()
+	return unsent > 0 && s.parity.joins(s.win.Unsent(), len(s.win.Packet(s.win.Unsent()))) > 0
 }
 
 // encode takes the first n unsent packets, which were sent, into the parity of their
@@ -141,18 +152,26 @@ func (s *Source) Sent(now mono.Time, n int) {
 		s.stats.ParityRepairBytes += uint64(bytes)
 	case runParity:
 		s.parity.proactive.pop(n)
+		s.parity.waited = false
 		s.adapt.count(n, bytes+n*s.cfg.Overhead)
 		s.repairLast = false
 		s.stats.ParityPackets += uint64(n)
 		s.stats.ParityBytes += uint64(bytes)
 	case runODATA:
+		s.adapt.count(n, bytes+n*s.cfg.Overhead)
+		if follow := n - s.tx.Original; follow > 0 {
+			s.parity.proactive.pop(follow)
+			n, bytes = n-follow, bytes-follow*s.tx.Segment
+			s.stats.ParityPackets += uint64(follow)
+			s.stats.ParityBytes += uint64(follow * s.tx.Segment)
+		}
 		if s.parity != nil {
+			s.parity.waited = s.parity.due(s.win.Unsent())
 			s.encode(now, n)
 		}
 		s.win.MarkSent(n, now)
 		s.repairLast = false
 		s.heart.sentData(now)
-		s.adapt.count(n, bytes+n*s.cfg.Overhead)
 		s.stats.ODATAPackets += uint64(n)
 		s.stats.ODATABytes += uint64(bytes)
 		s.finish(now)

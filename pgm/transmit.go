@@ -30,9 +30,10 @@ type Transmit struct {
 	// Bytes is the sum of the packets' sizes.
 	Bytes int
 
-	// Original tells that the packets are data sent for the first time (ODATA);
-	// First is then the number of the first of them.
-	Original bool
+	// Original is how many of the packets, from the first on, are data sent for the
+	// first time (ODATA), and First is the number of the first of those. The others
+	// have no number: they are parity, repairs, or control packets.
+	Original int
 	First    seq.Num
 
 	// LinkLocal asks for a time-to-live of 1 (RFC 3208 §6.3, §13.5).

@@ -23,8 +23,8 @@ type fanout struct {
 	turn  int // whom to serve first with what is not new data
 	lost  uint64
 
-	part pgm.Transmit
-	data [][]byte
+	part, half         pgm.Transmit
+	partData, halfData [][]byte
 }
 
 func newFanout(c carrier, to []netip.Addr) *fanout {
@@ -35,10 +35,22 @@ func (f *fanout) send(tx *pgm.Transmit) (packets int, err error) {
 	switch {
 	case tx.To.IsValid():
 		return f.carrier.send(tx)
-	case tx.Original:
+	case tx.Original == 0:
+		return f.sendOnce(tx)
+	case tx.Original == tx.Packets:
 		return f.sendData(tx)
 	}
-	return f.sendOnce(tx)
+	f.half = *tx
+	f.halfData = cutRun(&f.half, tx, f.halfData, 0, tx.Original)
+	if n, err := f.sendData(&f.half); n < tx.Original || err != nil {
+		return n, err
+	}
+	f.halfData = cutRun(&f.half, tx, f.halfData, tx.Original, tx.Packets)
+	n, err := f.sendOnce(&f.half)
+	if err == errFull {
+		err = nil // the rest is offered again
+	}
+	return tx.Original + n, err
 }
 
 // sendData sends new data. It reports how many packets all have got.
@@ -93,8 +105,10 @@ func (f *fanout) sendOnce(tx *pgm.Transmit) (packets int, err error) {
 // counts as lost: the others are not to wait for this one.
 func (f *fanout) sendPart(tx *pgm.Transmit, from, end int, to netip.Addr, original bool) (at int, err error) {
 	for at = max(from, 0); at < end; {
-		f.cut(tx, at, end)
-		f.part.To, f.part.Original = to, original
+		f.partData = cutRun(&f.part, tx, f.partData, at, end)
+		if f.part.To = to; !original {
+			f.part.Original = 0
+		}
 		n, err := f.carrier.send(&f.part)
 		switch {
 		case err == nil && n > 0:
@@ -111,23 +125,25 @@ func (f *fanout) sendPart(tx *pgm.Transmit, from, end int, to netip.Addr, origin
 	return at, nil
 }
 
-// cut makes part the packets of tx from number from up to number end.
-func (f *fanout) cut(tx *pgm.Transmit, from, end int) {
-	f.part = *tx
+// cutRun makes part the packets of tx from number from up to number end. It uses the
+// memory of data, which it returns.
+func cutRun(part, tx *pgm.Transmit, data [][]byte, from, end int) [][]byte {
+	*part = *tx
 	if from == 0 && end == tx.Packets {
-		return
+		return data
 	}
 	first, last := from*tx.Segment, min(end*tx.Segment, tx.Bytes)
-	f.data = f.data[:0]
+	data = data[:0]
 	at := 0 // of the slice in the run
 	for _, b := range tx.Data {
 		if lo, hi := max(first-at, 0), min(last-at, len(b)); lo < hi {
-			f.data = append(f.data, b[lo:hi])
+			data = append(data, b[lo:hi])
 		}
 		at += len(b)
 	}
-	f.part.Data, f.part.Packets, f.part.Bytes = f.data, end-from, last-first
-	f.part.First = tx.First.Add(from)
+	part.Data, part.Packets, part.Bytes = data, end-from, last-first
+	part.Original, part.First = max(min(end, tx.Original)-from, 0), tx.First.Add(from)
+	return data
 }
 
 func (f *fanout) stats() IOStats {

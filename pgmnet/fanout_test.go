@@ -31,7 +31,7 @@ func (m *moody) send(tx *pgm.Transmit) (int, error) {
 		return 0, errFull
 	}
 	m.took[tx.To] = append(m.took[tx.To], bytes.Join(tx.Data, nil)[:min(n*tx.Segment, tx.Bytes)]...)
-	if tx.Original {
+	if tx.Original > 0 {
 		m.stamp = append(m.stamp, fmt.Sprintf("%d-%d", tx.First, tx.First.Add(n-1)))
 	}
 	return n, nil
@@ -61,6 +61,10 @@ func TestFanout(t *testing.T) {
 			f := newFanout(m, to)
 			const segment, total = 3, 400
 			data := random(segment*total - 1) // the last packet is shorter
+			for i := range data {
+				data[i] &= 0x7f // to tell it from parity
+			}
+			parity := bytes.Repeat([]byte{0xff}, segment*20)
 			first := seq.Num(0xffffffff - 100)
 			sent := 0
 			for turns := 0; sent < total; turns++ {
@@ -82,15 +86,21 @@ func TestFanout(t *testing.T) {
 				}
 				run := 1 + rng.IntN(min(64, total-sent))
 				b := data[sent*segment : min((sent+run)*segment, len(data))]
-				tx := newRun(testGroup(1), segment, b, rng.IntN(len(b)+1))
-				tx.Original, tx.First = true, first.Add(sent)
-				n, err := f.send(&tx)
-				if n < 0 || n > run || n == 0 && err != errFull || n > 0 && err != nil {
-					t.Fatalf("send of %d packets = %d, %v", run, n, err)
+				more := 0
+				if rng.IntN(2) == 0 && len(b) == run*segment {
+					more = rng.IntN(min(20, 64-run) + 1)
+					b = append(bytes.Clone(b), parity[:more*segment]...)
 				}
-				sent += n
+				tx := newRun(testGroup(1), segment, b, rng.IntN(len(b)+1))
+				tx.Original, tx.First = run, first.Add(sent)
+				n, err := f.send(&tx)
+				if n < 0 || n > run+more || n == 0 && err != errFull || n > 0 && err != nil {
+					t.Fatalf("send of %d packets and %d of parity = %d, %v", run, more, n, err)
+				}
+				sent += min(n, run)
 			}
 			for _, a := range to {
+				m.took[a] = bytes.ReplaceAll(m.took[a], []byte{0xff}, nil)
 				if a != m.dead && !bytes.Equal(m.took[a], data) {
 					t.Errorf("%v got %d bytes, or others than the %d that were sent", a, len(m.took[a]), len(data))
 				}
@@ -107,13 +117,13 @@ func TestFanoutStamps(t *testing.T) {
 	m := &moody{took: map[netip.Addr][]byte{}, room: 25}
 	f := newFanout(m, hosts(3))
 	tx := newRun(testGroup(1), 1, random(10))
-	tx.Original, tx.First = true, 7
+	tx.Original, tx.First = tx.Packets, 7
 	if n, err := f.send(&tx); n != 5 || err != nil {
 		t.Fatalf("send = %d, %v, want 5", n, err)
 	}
 	m.room = 100
 	tx = newRun(testGroup(1), 1, random(20))
-	tx.Original, tx.First = true, 12
+	tx.Original, tx.First = tx.Packets, 12
 	if n, err := f.send(&tx); n != 5 || err != nil { // what the others have of it
 		t.Fatalf("send = %d, %v, want 5", n, err)
 	}

@@ -148,7 +148,7 @@ func (s *Source) awaitStamps() {
 // note tells stamps, if there are any, of a write of n packets of tx. A carrier
 // without stamps does so.
 func (s *stamps) note(tx *pgm.Transmit, n int) {
-	if s != nil && tx.Original && n > 0 {
+	if n = min(n, tx.Original); s != nil && n > 0 {
 		s.wrote(tx.First, n)
 		s.skip()
 	}

@@ -66,11 +66,11 @@ func (w *writer) send(tx *pgm.Transmit) (int, error) {
 		}
 		w.head.Name, w.head.Namelen = w.name.pointer(), w.name.len
 	}
-	n, errno := w.write(tx, w.stamper != nil && tx.Original && w.stamper.ready())
+	n, errno := w.write(tx, w.stamper != nil && tx.Original > 0 && w.stamper.ready())
 	if errno != 0 && errno != unix.EAGAIN && !mayPass(errno) {
 		// An ICMP message, which anybody can forge, makes the next call fail, and
 		// no other.
-		n, errno = w.write(tx, w.stamper != nil && tx.Original && w.stamper.ready())
+		n, errno = w.write(tx, w.stamper != nil && tx.Original > 0 && w.stamper.ready())
 	}
 	w.sent += uint64(n)
 	switch {
@@ -117,17 +117,17 @@ func (w *writer) write(tx *pgm.Transmit, stamped bool) (int, syscall.Errno) {
 	}
 	packets := w.cut(tx)
 	if stamped {
-		for i := range packets {
+		for i := range min(len(packets), tx.Original) {
 			w.stamper.attach(&packets[i].Hdr, &w.controls[i], i, 0)
 		}
 		defer w.detach(packets)
 	}
 	n, errno := w.writeEach(packets)
 	if stamped {
-		for i := range n {
+		for i := range min(n, tx.Original) {
 			w.stamper.stamps.wrote(tx.First.Add(i), 1)
 		}
-		if n < len(packets) {
+		if n < min(len(packets), tx.Original) {
 			w.stamper.failed()
 		}
 	}
@@ -167,7 +167,7 @@ func (w *writer) wrote(tx *pgm.Transmit, errno syscall.Errno) {
 		w.stamper.failed()
 		return
 	}
-	w.stamper.stamps.wrote(tx.First, tx.Packets)
+	w.stamper.stamps.wrote(tx.First, tx.Original)
 }
 
 // writeOne writes a single packet.
