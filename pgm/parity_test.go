@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math/bits"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -277,6 +278,18 @@ func (m *parityModel) take(pkt []byte) error {
 	return nil
 }
 
+// drawFEC draws a configuration with groups of up to most packets.
+func drawFEC(rng *rand.Rand, most int) FEC {
+	f := FEC{K: 2 << rng.IntN(bits.Len(uint(most))-1)}
+	f.N = f.K + 1 + rng.IntN(255-f.K)
+	f.Proactive = min(rng.IntN(5), f.N-f.K)
+	f.OnDemand = f.Proactive == 0 || rng.IntN(2) == 0
+	if rng.IntN(3) == 0 {
+		f.Delay = rng.IntN(4)
+	}
+	return f
+}
+
 // TestParityModel sends messages of all sizes, fragments among them, in full groups
 // and short ones, asks for parity now and then, and checks each parity packet.
 func TestParityModel(t *testing.T) {
@@ -284,13 +297,7 @@ func TestParityModel(t *testing.T) {
 	for seed := range uint64(40) {
 		t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) {
 			rng := rand.New(rand.NewPCG(seed, 1))
-			f := FEC{K: 2 << rng.IntN(7)}
-			f.N = f.K + 1 + rng.IntN(255-f.K)
-			f.Proactive = min(rng.IntN(5), f.N-f.K)
-			f.OnDemand = f.Proactive == 0 || rng.IntN(2) == 0
-			if rng.IntN(3) == 0 {
-				f.Delay = rng.IntN(4)
-			}
+			f := drawFEC(rng, 128)
 			cfg := SourceConfig{FEC: f, MaxTPDU: 200 + rng.IntN(1300), FirstSQN: seq.Num(-rng.IntN(500)), Rate: 1e9, Burst: 1 << 17}
 			s := newSourceScript(t, cfg)
 			m := newParityModel(t, f.K, f.N)

@@ -203,13 +203,7 @@ func TestRebuildModel(t *testing.T) {
 	for seed := range uint64(100) {
 		t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) {
 			rng := rand.New(rand.NewPCG(seed, 2))
-			f := FEC{K: 2 << rng.IntN(6)}
-			f.N = f.K + 1 + rng.IntN(255-f.K)
-			f.Proactive = min(rng.IntN(5), f.N-f.K)
-			f.OnDemand = f.Proactive == 0 || rng.IntN(2) == 0
-			if rng.IntN(3) == 0 {
-				f.Delay = rng.IntN(4)
-			}
+			f := drawFEC(rng, 64)
 			if rng.IntN(4) == 0 {
 				f.Flush = -1
 			}

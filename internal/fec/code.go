@@ -90,11 +90,16 @@ func (c *Code) Add(h, i int, data, sum []byte) {
 	if whole > 0 {
 		c.slices.GalMulSliceXor(f, data[:whole], sum)
 	}
-	if whole < len(data) {
-		// The rest, octet by octet, would take as long as the whole.
+	switch n := len(data) - whole; {
+	case n <= few:
+		for j, b := range data[whole:] {
+			sum[whole+j] ^= mul(f, b)
+		}
+	default:
+		// Octet by octet it would take as long as the whole.
 		rest := c.rest.fill(data[whole:])
 		c.slices.GalMulSlice(f, rest, c.rest.product[:])
-		for j := range rest[:len(data)-whole] {
+		for j := range rest[:n] {
 			sum[whole+j] ^= c.rest.product[j]
 		}
 	}
@@ -103,6 +108,9 @@ func (c *Code) Add(h, i int, data, sum []byte) {
 // block is how many octets package reedsolomon multiplies at a time, where the
 // processor can.
 const block = 64
+
+// few is how many octets are quicker multiplied one by one.
+const few = 8
 
 // A rest is the end of a shard, which is less than a block, and what it is multiplied
 // to.
