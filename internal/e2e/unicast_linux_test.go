@@ -152,8 +152,10 @@ func TestUnicastFull(t *testing.T) {
 					t.Errorf("the socket was full %d times, %d repairs, %d NAKs, %d packets not sent to all", st.IO.Full, st.RDATAPackets, st.NAKs, st.IO.SendErrors)
 				}
 				for _, e := range ears {
-					if st := e.Stats(); st.Missing != 0 || st.Drops.Total() != 0 {
-						t.Errorf("%d packets missing, dropped: %v", st.Missing, st.Drops)
+					// The limit of the rate hands packets on by whatever processor is at
+					// hand, where one may overtake another.
+					if st := e.Stats(); st.Missing != st.Reordered || st.Drops.Total() != 0 {
+						t.Errorf("%d packets missing, of which %d only late; dropped: %v", st.Missing, st.Reordered, st.Drops)
 					}
 				}
 				t.Logf("full %d times; %d packets sent in %d writes", st.IO.Full, st.IO.Sent, st.IO.Writes)
