@@ -104,11 +104,16 @@ func (f *FEC) head() int {
 const tsduLen = 2
 
 // MaxData returns how many bytes of data a packet of a source with the given MaxTPDU
-// holds without being a fragment: the parity packets of its group must fit, too.
+// holds without being a fragment: the parity packets of its group must fit, too, and
+// are computed the quickest of a multiple of 64.
 func (f FEC) MaxData(maxTPDU int) int {
 	if !f.on() {
 		return maxTPDU - wire.DataHeaderLen
 	}
 	def(&f.N, fec.MaxShards)
-	return maxTPDU - f.head() - tsduLen
+	n := maxTPDU - f.head() - tsduLen
+	if n >= 8*fec.Block {
+		n &^= fec.Block - 1
+	}
+	return n
 }

@@ -86,7 +86,7 @@ func (c *Code) Parity() int { return len(c.rows) }
 // least.
 func (c *Code) Add(h, i int, data, sum []byte) {
 	f := c.rows[h][i]
-	whole := len(data) &^ (block - 1)
+	whole := len(data) &^ (Block - 1)
 	if whole > 0 {
 		c.slices.GalMulSliceXor(f, data[:whole], sum)
 	}
@@ -105,16 +105,16 @@ func (c *Code) Add(h, i int, data, sum []byte) {
 	}
 }
 
-// block is how many octets package reedsolomon multiplies at a time, where the
-// processor can.
-const block = 64
+// Block is how many octets are multiplied at a time, where the processor can: shards
+// of a multiple of it are the quickest.
+const Block = 64
 
 // few is how many octets are quicker multiplied one by one.
 const few = 8
 
 // A rest is the end of a shard, which is less than a block, and what it is multiplied
 // to.
-type rest struct{ data, product [block]byte }
+type rest struct{ data, product [Block]byte }
 
 // fill returns b with zeros behind it, as long as a block.
 func (r *rest) fill(b []byte) []byte {
