@@ -292,19 +292,40 @@ func TestModel(t *testing.T) {
 			cfg := scaled()
 			cfg.NCFRetries, cfg.DataRetries = 1+rng.IntN(4), 1+rng.IntN(4)
 			table := NewTable(NewTiming(&cfg, rng))
-			want := map[seq.Num]bool{}
+			want, held := map[seq.Num]bool{}, map[seq.Num]bool{}
+			group := []int{1, 8}[seed%2] // with groups, numbers are held until theirs is over
 			next := seq.Num(0xffffffff - rng.Uint32N(500))
 			now := ms
+			begin := func(end seq.Num) {
+				table.Begin(now, end, group)
+				for n := range held {
+					if n.Before(end) || table.State(n) != Held {
+						delete(held, n)
+					}
+					if n.Before(end) && table.State(n) == Held {
+						t.Fatalf("%d is held, though before %d", n, end)
+					}
+				}
+			}
 			pick := func() seq.Num { return next.Add(-1 - rng.IntN(100)) }
 			for range 1500 {
 				now += mono.Time(rng.Int64N(int64(ms)))
-				switch rng.IntN(8) {
+				switch rng.IntN(9) {
 				case 0:
 					next = next.Add(rng.IntN(50))
 					n := 1 + rng.IntN(20)
-					table.Miss(now, next, n)
+					hold := group > 1 && rng.IntN(4) > 0
+					if hold {
+						table.Hold(now, next, n)
+					} else {
+						begin(next)
+						table.Miss(now, next, n)
+					}
 					for range n {
 						want[next] = true
+						if hold {
+							held[next] = true
+						}
 						next++
 					}
 				case 1:
@@ -321,6 +342,10 @@ func TestModel(t *testing.T) {
 					table.Confirm(now, pick())
 				case 4:
 					table.PeerAsked(now, pick())
+				case 5:
+					if group > 1 {
+						begin(pick() &^ seq.Num(group-1))
+					}
 				default:
 					table.Expire(now, now)
 					for _, l := range table.TakeLost() {
@@ -331,13 +356,20 @@ func TestModel(t *testing.T) {
 					}
 					var list [63]seq.Num
 					for table.Asking() {
-						n := table.NextNAK(now, list[:1+rng.IntN(63)], 1, nil)
-						if n == 0 {
+						var even func(seq.Num) bool
+						if rng.IntN(2) == 0 {
+							even = func(n seq.Num) bool { return n&8 == 0 }
+						}
+						n := table.NextNAK(now, list[:1+rng.IntN(63)], group, even)
+						if n == 0 && even == nil {
 							t.Fatal("asking, but for nothing")
 						}
 						for i, num := range list[:n] {
-							if !want[num] || i > 0 && !list[i-1].Before(num) {
+							if !want[num] || held[num] && table.State(num) == Held || even != nil && !even(num) {
 								t.Fatalf("asks for %v", list[:n])
+							}
+							if i > 0 && !(list[i-1] &^ seq.Num(group-1)).Before(num&^seq.Num(group-1)) {
+								t.Fatalf("asks for %v in groups of %d", list[:n], group)
 							}
 						}
 					}
