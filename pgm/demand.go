@@ -169,12 +169,12 @@ func (s *Source) sentDemanded(now mono.Time, n int) {
 // RFC 3208 §11.4
 func (s *Source) endGroup(now mono.Time) {
 	p := s.parity
-	left := p.cfg.K - p.n
+	left, trail := p.cfg.K-p.n, s.win.Trail() // which what is left out may move
 	if n, _ := s.win.Backlog(); n > 0 || p.n == 0 || p.cfg.Flush < 0 || s.rst || !s.win.Skip(left) {
 		return
 	}
 	p.short = left
-	p.end(now, &s.head.Header, s.win.Trail(), s.win.Next())
+	p.end(now, &s.head.Header, trail, s.win.Next())
 	if p.encoder == nil {
 		s.spms = max(s.spms, 1)
 	}

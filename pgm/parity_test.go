@@ -98,6 +98,11 @@ func TestShortGroupWindow(t *testing.T) {
 	s.want(s.advance(2*time.Millisecond), "SPM 3 trail 1 lead 0 tgsize 1")
 	s.want(s.sendAll("b"), "ODATA 4 trail 4, 1 bytes")
 
+	// All of the group has left the window when it ends: the trailing edge is no further.
+	s = newSourceScript(t, SourceConfig{FEC: FEC{K: 4, Proactive: 1, Flush: 3 * time.Millisecond}, WindowTime: time.Millisecond, MinRepair: -1})
+	s.sendAll("a")
+	s.want(s.advance(3*time.Millisecond), "ODATA 0 trail 1, 1 bytes parity tgsize 1")
+
 	s = newSourceScript(t, SourceConfig{FEC: FEC{K: 4, Proactive: 1}, WindowPackets: 16, Rate: 1e9})
 	s.sendAll(strings.Split("aaaabbbbccccddd", "")...)
 	s.want(s.advance(time.Millisecond), "ODATA 12 trail 0, 1 bytes parity tgsize 3")
