@@ -37,6 +37,7 @@ type groups struct {
 	// Of rebuild.
 	missing, index []int
 	sums           [][]byte
+	tail           [codedTail]byte
 }
 
 // group is what is there of one transmission group.

@@ -327,7 +327,8 @@ func (s *session) subtract(first seq.Num, x *group) bool {
 		if len(p.Data) > x.length || !x.varied && len(p.Data) != x.length || !x.fragments && (p.Fragment || p.Whole) {
 			return false
 		}
-		tail := codedTailOf(p)
+		tail := &g.tail
+		setCodedTail(tail, p)
 		for j, sum := range g.sums {
 			g.code.Add(g.index[j], i, p.Data, sum)
 			if x.varied {
@@ -341,8 +342,8 @@ func (s *session) subtract(first seq.Num, x *group) bool {
 	return true
 }
 
-// codedTailOf returns what is coded of a packet beside its data.
-func codedTailOf(p *rxwindow.Packet) (tail [codedTail]byte) {
+// setCodedTail sets tail to what is coded of a packet beside its data.
+func setCodedTail(tail *[codedTail]byte, p *rxwindow.Packet) {
 	binary.BigEndian.PutUint16(tail[:], uint16(len(p.Data)))
 	c := wire.NoFragment
 	if p.Fragment || p.Whole {
@@ -350,7 +351,6 @@ func codedTailOf(p *rxwindow.Packet) (tail [codedTail]byte) {
 		c = f.Code()
 	}
 	copy(tail[tsduLen:], c[:])
-	return tail
 }
 
 // restore puts packet n, which was rebuilt in sum, in the window. The buffer is the
