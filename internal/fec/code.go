@@ -10,7 +10,8 @@
 // are those of a polynomial of degree below k at the points 0, 1, α, α², and so
 // on, of which the first k are the data.
 //
-// The arithmetic on slices is that of github.com/klauspost/reedsolomon.
+// The arithmetic on slices is that of github.com/klauspost/reedsolomon, but where the
+// processor can multiply a shard by several coefficients at a time: see [Encoder].
 package fec
 
 import (

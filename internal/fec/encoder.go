@@ -2,12 +2,24 @@ package fec
 
 import "fmt"
 
-// Encoder makes the first parity shards of a code all at a time. It is not safe for
-// concurrent use.
+// Encoder makes the first parity shards of a code all at a time, which takes half as
+// long as one by one where the processor has AVX2. It is not safe for concurrent use.
 type Encoder struct {
-	code *Code
-	n    int
-	rest rest
+	code     *Code
+	n        int
+	products []products // of each data shard's coefficients in the n parity shards, if that is atOnce
+	rest     rest
+}
+
+// products are those of a coefficient with 0 to 15, and with the multiples of 16: two
+// of them make up its product with any octet.
+type products [2][16]byte
+
+func newProducts(f byte) (p products) {
+	for i := range byte(16) {
+		p[0][i], p[1][i] = mul(f, i), mul(f, i<<4)
+	}
+	return p
 }
 
 // NewEncoder returns one for the first h parity shards of c, 1 to c.Parity().
@@ -15,7 +27,15 @@ func NewEncoder(c *Code, h int) (*Encoder, error) {
 	if h < 1 || h > c.Parity() {
 		return nil, fmt.Errorf("fec: %d parity shards of a code of %d", h, c.Parity())
 	}
-	return &Encoder{code: c, n: h}, nil
+	e := &Encoder{code: c, n: h}
+	if atOnce {
+		for i := range c.k {
+			for _, row := range c.rows[:h] {
+				e.products = append(e.products, newProducts(row[i]))
+			}
+		}
+	}
+	return e, nil
 }
 
 // Add adds to each of sums, one for each parity shard, the part that data shard i
@@ -33,6 +53,10 @@ func (e *Encoder) Add(i int, data []byte, sums [][]byte) {
 
 // add adds data, which is a number of blocks, from offset on.
 func (e *Encoder) add(i int, data []byte, sums [][]byte, offset int) {
+	if e.products != nil {
+		mulAdd(e.products[i*e.n:][:e.n], data, sums, offset)
+		return
+	}
 	for h, row := range e.code.rows[:e.n] {
 		e.code.slices.GalMulSliceXor(row[i], data, sums[h][offset:])
 	}

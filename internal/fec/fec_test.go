@@ -167,11 +167,19 @@ func TestShorterShards(t *testing.T) {
 }
 
 // TestEncoder compares the Encoder with Add, for sizes around those of the
-// processor's registers, and with package reedsolomon's own way.
+// processor's registers, and with package reedsolomon's own way. What it does all at
+// once it must be able to do one by one, on other processors.
 func TestEncoder(t *testing.T) {
+	defer func(was bool) { atOnce = was }(atOnce)
+	for _, atOnce = range []bool{false, atOnce} {
+		t.Run(fmt.Sprintf("at once=%v", atOnce), testEncoder)
+	}
+}
+
+func testEncoder(t *testing.T) {
 	rng := rand.New(rand.NewPCG(5, 6))
 	for _, k := range []int{2, 4, 16, 128} {
-		for _, h := range []int{1, 2, 4, 9} {
+		for _, h := range []int{1, 2, 3, 4, 7, 9} {
 			for _, size := range []int{0, 1, 15, 31, 64, 65, 1400, 1402, 9000} {
 				g := newGroup(t, rng, k, k+h, size)
 				e, err := NewEncoder(g.Code, h)

@@ -1,0 +1,106 @@
+#include "textflag.h"
+
+DATA nibbles<>+0(SB)/8, $0x0f0f0f0f0f0f0f0f
+GLOBL nibbles<>(SB), RODATA|NOPTR, $8
+
+// BEGIN loads the arguments: SI is the data and CX its length, AX the products, BX the
+// headers of the sums and DX the offset into them. DI counts the octets that are done.
+#define BEGIN \
+	MOVQ         products+0(FP), AX;  \
+	MOVQ         data_base+8(FP), SI; \
+	MOVQ         data_len+16(FP), CX; \
+	MOVQ         sums_base+32(FP), BX; \
+	MOVQ         offset+56(FP), DX;   \
+	VPBROADCASTQ nibbles<>(SB), Y14;  \
+	XORQ         DI, DI
+
+// LOAD loads the products of a row's coefficient, and the address of its sum.
+#define LOAD(row, low, high, sum) \
+	VBROADCASTI128 (32*row)(AX), low;     \
+	VBROADCASTI128 (32*row+16)(AX), high; \
+	MOVQ           (24*row)(BX), sum;     \
+	ADDQ           DX, sum
+
+// SPLIT loads 32 octets, the low four bits of each to low and the high ones to high.
+#define SPLIT(at, low, high) \
+	VMOVDQU at(SI)(DI*1), low; \
+	VPSRLQ  $4, low, high;     \
+	VPAND   Y14, low, low;     \
+	VPAND   Y14, high, high
+
+#define BLOCK \
+	SPLIT(0, Y8, Y9); \
+	SPLIT(32, Y10, Y11)
+
+// ADD32 adds to 32 octets of a sum the products of so many of the data.
+#define ADD32(at, x, y, low, high, sum) \
+	VPSHUFB x, low, Y12;                \
+	VPSHUFB y, high, Y13;               \
+	VPXOR   Y12, Y13, Y12;              \
+	VPXOR   at(sum)(DI*1), Y12, Y12;    \
+	VMOVDQU Y12, at(sum)(DI*1)
+
+// ADD does so for a block.
+#define ADD(low, high, sum) \
+	ADD32(0, Y8, Y9, low, high, sum); \
+	ADD32(32, Y10, Y11, low, high, sum)
+
+// NEXT goes on with the next block.
+#define NEXT(again) \
+	ADDQ $64, DI; \
+	CMPQ DI, CX;  \
+	JLT  again;   \
+	VZEROUPPER;   \
+	RET
+
+// func mulAdd1(products *products, data []byte, sums [][]byte, offset int)
+TEXT ·mulAdd1(SB), NOSPLIT, $0-64
+	BEGIN
+	LOAD(0, Y0, Y1, R8)
+
+again:
+	BLOCK
+	ADD(Y0, Y1, R8)
+	NEXT(again)
+
+// func mulAdd2(products *products, data []byte, sums [][]byte, offset int)
+TEXT ·mulAdd2(SB), NOSPLIT, $0-64
+	BEGIN
+	LOAD(0, Y0, Y1, R8)
+	LOAD(1, Y2, Y3, R9)
+
+again:
+	BLOCK
+	ADD(Y0, Y1, R8)
+	ADD(Y2, Y3, R9)
+	NEXT(again)
+
+// func mulAdd3(products *products, data []byte, sums [][]byte, offset int)
+TEXT ·mulAdd3(SB), NOSPLIT, $0-64
+	BEGIN
+	LOAD(0, Y0, Y1, R8)
+	LOAD(1, Y2, Y3, R9)
+	LOAD(2, Y4, Y5, R10)
+
+again:
+	BLOCK
+	ADD(Y0, Y1, R8)
+	ADD(Y2, Y3, R9)
+	ADD(Y4, Y5, R10)
+	NEXT(again)
+
+// func mulAdd4(products *products, data []byte, sums [][]byte, offset int)
+TEXT ·mulAdd4(SB), NOSPLIT, $0-64
+	BEGIN
+	LOAD(0, Y0, Y1, R8)
+	LOAD(1, Y2, Y3, R9)
+	LOAD(2, Y4, Y5, R10)
+	LOAD(3, Y6, Y7, R11)
+
+again:
+	BLOCK
+	ADD(Y0, Y1, R8)
+	ADD(Y2, Y3, R9)
+	ADD(Y4, Y5, R10)
+	ADD(Y6, Y7, R11)
+	NEXT(again)
