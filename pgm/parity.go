@@ -150,10 +150,13 @@ func (p *parity) end(now mono.Time, head *wire.Header, trail, next seq.Num) {
 	g := p.group(p.first)
 	g.size = uint8(p.n)
 	if p.encoder != nil {
-		count := min(p.cfg.Proactive, p.n)
+		count, full := p.cfg.Proactive, p.n == p.cfg.K
+		if !full {
+			count = min(count, p.n)
+		}
 		for j := range count {
 			due := next
-			if p.n == p.cfg.K && p.cfg.Delay > 0 {
+			if full && p.cfg.Delay > 0 {
 				due = p.delayed(next, j)
 			}
 			pkt := p.packet(head, p.proactive.room(0), p.first, j, &p.coded, wire.TypeODATA, trail)

@@ -57,6 +57,17 @@ func TestProactiveParity(t *testing.T) {
 	}
 }
 
+// TestMoreParityThanData sends more parity packets of a full group than it has data:
+// those beyond k are of parity group 1. A short group has no more than data packets.
+// RFC 3208 §11.2, "Data and parity packet numbering".
+func TestMoreParityThanData(t *testing.T) {
+	s := newSourceScript(t, SourceConfig{FEC: FEC{K: 2, Proactive: 3}})
+	s.want(s.sendAll("a", "b"), "ODATA 0 trail 0, 1 bytes", "ODATA 1 trail 0, 1 bytes",
+		"ODATA 0 trail 0, 1 bytes parity", "ODATA 1 trail 0, 1 bytes parity", "ODATA 0 trail 0, 1 bytes parity grp 1")
+	s.sendAll("c")
+	s.want(s.advance(time.Millisecond), "ODATA 2 trail 0, 1 bytes parity tgsize 1")
+}
+
 // TestShortGroup ends a group early when nothing more comes: its parity tells the
 // size, its other numbers remain unused, and SPMs end with its last packet.
 // RFC 3208 §11.2, "Variable Transmission Group Size", §11.4.
