@@ -70,7 +70,6 @@ func newParity(cfg *SourceConfig) (*parity, error) {
 		p.sums = make([][]byte, f.Proactive)
 		stride := p.head + fec.Room(cfg.FEC.MaxData(cfg.MaxTPDU)+tsduLen)
 		p.proactive = newParityQueue(f.Proactive*(f.Delay+2+2*p.groupsPerRun()), stride)
-		p.begin()
 	}
 	if f.OnDemand || f.Flush > 0 {
 		p.demanded = newParityQueue(MaxRunPackets, cfg.MaxTPDU)
@@ -115,12 +114,15 @@ func (p *parity) runEnd(from, end seq.Num) seq.Num {
 	return end
 }
 
-// begin makes room for the parity of the next group.
+// begin makes room for the parity of a group of which the first packet was sent. If
+// no parity waits, it begins anew with the first places: the fewer are used, the more
+// of them are in the processor's cache.
 func (p *parity) begin() {
+	if p.proactive.n == 0 {
+		p.proactive.first = 0
+	}
 	for j := range p.sums {
-		b := p.proactive.room(j)[p.head:]
-		clear(b)
-		p.sums[j] = b
+		p.sums[j] = p.proactive.room(j)[p.head:]
 	}
 }
 
@@ -138,7 +140,12 @@ func (p *parity) sent(now mono.Time, n seq.Num, pkt []byte) (complete bool) {
 	p.n = i + 1
 	tsdu, f, ok := wire.CodedParts(pkt)
 	p.coded.set(i, tsdu, f, ok)
-	if p.encoder != nil {
+	switch {
+	case p.encoder == nil:
+	case i == 0:
+		p.begin()
+		p.encoder.Set(i, tsdu, p.sums)
+	default:
 		p.encoder.Add(i, tsdu, p.sums)
 	}
 	return p.n == p.cfg.K
@@ -162,7 +169,6 @@ func (p *parity) end(now mono.Time, head *wire.Header, trail, next seq.Num) {
 			pkt := p.packet(head, p.proactive.room(0), p.first, j, &p.coded, wire.TypeODATA, trail)
 			p.proactive.push(paritySlot{pkt: pkt, due: due})
 		}
-		p.begin()
 	}
 	g.next = uint8(p.cfg.Proactive)
 	p.n, p.began = 0, now

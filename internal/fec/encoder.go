@@ -38,27 +38,50 @@ func NewEncoder(c *Code, h int) (*Encoder, error) {
 	return e, nil
 }
 
-// Add adds to each of sums, one for each parity shard, the part that data shard i
-// has in it. Each must be as long as Room of the length of data: what is behind that
-// is read and written, and left as it is.
+// Set makes each of sums, one for each parity shard, the part that data shard i has in
+// it, and zeros behind. Each must be as long as Room of the length of data.
+func (e *Encoder) Set(i int, data []byte, sums [][]byte) {
+	whole := len(data) &^ (Block - 1)
+	for _, sum := range sums {
+		clear(sum[whole:])
+	}
+	if whole > 0 {
+		e.mul(i, data[:whole], sums, 0, true)
+	}
+	e.addRest(i, data[whole:], sums, whole)
+}
+
+// Add adds to each of sums the part that data shard i has in it. Each must be as long
+// as Room of the length of data: what is behind that is read and written, and left as
+// it is.
 func (e *Encoder) Add(i int, data []byte, sums [][]byte) {
 	whole := len(data) &^ (Block - 1)
 	if whole > 0 {
-		e.add(i, data[:whole], sums, 0)
+		e.mul(i, data[:whole], sums, 0, false)
 	}
-	if whole < len(data) {
-		e.add(i, e.rest.fill(data[whole:]), sums, whole)
+	e.addRest(i, data[whole:], sums, whole)
+}
+
+// addRest is Add for the end of a shard, which is less than a block.
+func (e *Encoder) addRest(i int, data []byte, sums [][]byte, offset int) {
+	if len(data) > 0 {
+		e.mul(i, e.rest.fill(data), sums, offset, false)
 	}
 }
 
-// add adds data, which is a number of blocks, from offset on.
-func (e *Encoder) add(i int, data []byte, sums [][]byte, offset int) {
+// mul sets sums to the products of data, which is a number of blocks, from offset on,
+// or adds these.
+func (e *Encoder) mul(i int, data []byte, sums [][]byte, offset int, set bool) {
 	if e.products != nil {
-		mulAdd(e.products[i*e.n:][:e.n], data, sums, offset)
+		mulAll(e.products[i*e.n:][:e.n], data, sums, offset, set)
 		return
 	}
 	for h, row := range e.code.rows[:e.n] {
-		e.code.slices.GalMulSliceXor(row[i], data, sums[h][offset:])
+		if set {
+			e.code.slices.GalMulSlice(row[i], data, sums[h][offset:])
+		} else {
+			e.code.slices.GalMulSliceXor(row[i], data, sums[h][offset:])
+		}
 	}
 }
 

@@ -32,7 +32,14 @@ GLOBL nibbles<>(SB), RODATA|NOPTR, $8
 	SPLIT(0, Y8, Y9); \
 	SPLIT(32, Y10, Y11)
 
-// ADD32 adds to 32 octets of a sum the products of so many of the data.
+// SET32 sets 32 octets of a sum to the products of so many of the data, and ADD32
+// adds these.
+#define SET32(at, x, y, low, high, sum) \
+	VPSHUFB x, low, Y12;                \
+	VPSHUFB y, high, Y13;               \
+	VPXOR   Y12, Y13, Y12;              \
+	VMOVDQU Y12, at(sum)(DI*1)
+
 #define ADD32(at, x, y, low, high, sum) \
 	VPSHUFB x, low, Y12;                \
 	VPSHUFB y, high, Y13;               \
@@ -40,10 +47,10 @@ GLOBL nibbles<>(SB), RODATA|NOPTR, $8
 	VPXOR   at(sum)(DI*1), Y12, Y12;    \
 	VMOVDQU Y12, at(sum)(DI*1)
 
-// ADD does so for a block.
-#define ADD(low, high, sum) \
-	ADD32(0, Y8, Y9, low, high, sum); \
-	ADD32(32, Y10, Y11, low, high, sum)
+// ROW does either for a block.
+#define ROW(op32, low, high, sum) \
+	op32(0, Y8, Y9, low, high, sum); \
+	op32(32, Y10, Y11, low, high, sum)
 
 // NEXT goes on with the next block.
 #define NEXT(again) \
@@ -53,54 +60,88 @@ GLOBL nibbles<>(SB), RODATA|NOPTR, $8
 	VZEROUPPER;   \
 	RET
 
-// func mulAdd1(products *products, data []byte, sums [][]byte, offset int)
-TEXT ·mulAdd1(SB), NOSPLIT, $0-64
+// func mul1(products *products, data []byte, sums [][]byte, offset int, set bool)
+TEXT ·mul1(SB), NOSPLIT, $0-65
 	BEGIN
 	LOAD(0, Y0, Y1, R8)
+	CMPB set+64(FP), $0
+	JEQ  add
 
-again:
+set:
 	BLOCK
-	ADD(Y0, Y1, R8)
-	NEXT(again)
+	ROW(SET32, Y0, Y1, R8)
+	NEXT(set)
 
-// func mulAdd2(products *products, data []byte, sums [][]byte, offset int)
-TEXT ·mulAdd2(SB), NOSPLIT, $0-64
+add:
+	BLOCK
+	ROW(ADD32, Y0, Y1, R8)
+	NEXT(add)
+
+// func mul2(products *products, data []byte, sums [][]byte, offset int, set bool)
+TEXT ·mul2(SB), NOSPLIT, $0-65
 	BEGIN
 	LOAD(0, Y0, Y1, R8)
 	LOAD(1, Y2, Y3, R9)
+	CMPB set+64(FP), $0
+	JEQ  add
 
-again:
+set:
 	BLOCK
-	ADD(Y0, Y1, R8)
-	ADD(Y2, Y3, R9)
-	NEXT(again)
+	ROW(SET32, Y0, Y1, R8)
+	ROW(SET32, Y2, Y3, R9)
+	NEXT(set)
 
-// func mulAdd3(products *products, data []byte, sums [][]byte, offset int)
-TEXT ·mulAdd3(SB), NOSPLIT, $0-64
+add:
+	BLOCK
+	ROW(ADD32, Y0, Y1, R8)
+	ROW(ADD32, Y2, Y3, R9)
+	NEXT(add)
+
+// func mul3(products *products, data []byte, sums [][]byte, offset int, set bool)
+TEXT ·mul3(SB), NOSPLIT, $0-65
 	BEGIN
 	LOAD(0, Y0, Y1, R8)
 	LOAD(1, Y2, Y3, R9)
 	LOAD(2, Y4, Y5, R10)
+	CMPB set+64(FP), $0
+	JEQ  add
 
-again:
+set:
 	BLOCK
-	ADD(Y0, Y1, R8)
-	ADD(Y2, Y3, R9)
-	ADD(Y4, Y5, R10)
-	NEXT(again)
+	ROW(SET32, Y0, Y1, R8)
+	ROW(SET32, Y2, Y3, R9)
+	ROW(SET32, Y4, Y5, R10)
+	NEXT(set)
 
-// func mulAdd4(products *products, data []byte, sums [][]byte, offset int)
-TEXT ·mulAdd4(SB), NOSPLIT, $0-64
+add:
+	BLOCK
+	ROW(ADD32, Y0, Y1, R8)
+	ROW(ADD32, Y2, Y3, R9)
+	ROW(ADD32, Y4, Y5, R10)
+	NEXT(add)
+
+// func mul4(products *products, data []byte, sums [][]byte, offset int, set bool)
+TEXT ·mul4(SB), NOSPLIT, $0-65
 	BEGIN
 	LOAD(0, Y0, Y1, R8)
 	LOAD(1, Y2, Y3, R9)
 	LOAD(2, Y4, Y5, R10)
 	LOAD(3, Y6, Y7, R11)
+	CMPB set+64(FP), $0
+	JEQ  add
 
-again:
+set:
 	BLOCK
-	ADD(Y0, Y1, R8)
-	ADD(Y2, Y3, R9)
-	ADD(Y4, Y5, R10)
-	ADD(Y6, Y7, R11)
-	NEXT(again)
+	ROW(SET32, Y0, Y1, R8)
+	ROW(SET32, Y2, Y3, R9)
+	ROW(SET32, Y4, Y5, R10)
+	ROW(SET32, Y6, Y7, R11)
+	NEXT(set)
+
+add:
+	BLOCK
+	ROW(ADD32, Y0, Y1, R8)
+	ROW(ADD32, Y2, Y3, R9)
+	ROW(ADD32, Y4, Y5, R10)
+	ROW(ADD32, Y6, Y7, R11)
+	NEXT(add)
