@@ -120,21 +120,12 @@ func TestDeliverRandom(t *testing.T) {
 	for s := range uint64(200) {
 		t.Run(fmt.Sprintf("seed=%d", s), func(t *testing.T) {
 			rng := rand.New(rand.NewPCG(s, 2))
-			p, m := newMachine(t, 128+rng.IntN(1400), Flush(rng.IntN(2)))
-			messages := randomMessages(rng, 100)
-			for _, message := range messages {
-				m.hold = rng.IntN(3) > 0
-				send(t, p, message)
-			}
-			m.hold = false
-			if err := p.Flush(); err != nil {
-				t.Fatal(err)
-			}
-			places := place(m.packets, messages)
+			messages, packets := publishRandom(t, rng)
+			places := place(packets, messages)
 
 			// The first packet arrives: messages before it would be nobody's.
 			events := script{{Kind: pgm.EventJoin}}
-			lost := make([]bool, len(m.packets))
+			lost := make([]bool, len(packets))
 			for i := 0; i < len(lost); i++ {
 				if n := 1 + rng.IntN(3); i > 0 && rng.IntN(15) == 0 {
 					n = min(n, len(lost)-i)
@@ -146,7 +137,7 @@ func TestDeliverRandom(t *testing.T) {
 					events = append(events, pgm.Event{Kind: pgm.EventLoss, First: seq.Num(i - n + 1), Last: seq.Num(i), Cause: pgm.CauseTrail})
 					continue
 				}
-				events = append(events, pgm.Event{Kind: pgm.EventMessage, First: seq.Num(i), Last: seq.Num(i), Data: m.packets[i].tsdu})
+				events = append(events, pgm.Event{Kind: pgm.EventMessage, First: seq.Num(i), Last: seq.Num(i), Data: packets[i].tsdu})
 			}
 			sub := newSubscriber(SubscriberConfig{MaxMessage: 1 << 20}, &events)
 			sub.Subscribe("")

@@ -207,6 +207,23 @@ func layout(messages [][][]byte, ends []int) (packets [][]byte) {
 	return packets
 }
 
+// publishRandom publishes messages drawn by rng, some of them corked, and returns them
+// and their packets.
+func publishRandom(t *testing.T, rng *rand.Rand) (messages [][][]byte, packets []packet) {
+	t.Helper()
+	p, m := newMachine(t, 128+rng.IntN(1400), Flush(rng.IntN(2)))
+	messages = randomMessages(rng, 100)
+	for _, message := range messages {
+		m.hold = rng.IntN(3) > 0
+		send(t, p, message)
+	}
+	m.hold = false
+	if err := p.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	return messages, m.packets
+}
+
 // randomMessages draws messages of 1 to 4 frames, most of them small.
 func randomMessages(rng *rand.Rand, count int) [][][]byte {
 	messages := make([][][]byte, count)

@@ -101,19 +101,10 @@ func TestStitchRandom(t *testing.T) {
 	for seed := range uint64(600) {
 		t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) {
 			rng := rand.New(rand.NewPCG(seed, 3))
-			p, m := newMachine(t, 128+rng.IntN(1400), Flush(rng.IntN(2)))
-			messages := randomMessages(rng, 100)
-			for _, message := range messages {
-				m.hold = rng.IntN(3) > 0
-				send(t, p, message)
-			}
-			m.hold = false
-			if err := p.Flush(); err != nil {
-				t.Fatal(err)
-			}
-			places := place(m.packets, messages)
+			messages, packets := publishRandom(t, rng)
+			places := place(packets, messages)
 			losses, tight := rng.IntN(4) > 0, rng.IntN(4) == 0
-			s := newShuffle(rng, m.packets, rng.IntN(3) == 0, losses)
+			s := newShuffle(rng, packets, rng.IntN(3) == 0, losses)
 			cfg := SubscriberConfig{MaxMessage: 1 << 20, PieceBytes: 1 << 30, Receiver: pgm.ReceiverConfig{Delivery: pgm.Unordered}}
 			if tight {
 				cfg.PieceBytes = 1 + rng.IntN(3000)
