@@ -1,10 +1,7 @@
 package e2e
 
 import (
-	"crypto/sha256"
 	"encoding/binary"
-	"math/rand/v2"
-	"os"
 	"path/filepath"
 	"syscall"
 	"testing"
@@ -23,13 +20,7 @@ const resilienceLimit = 30 * time.Second
 func TestStoppedAndKilled(t *testing.T) {
 	l := lab.Require(t, 4)
 	tools := buildTools(t)
-	noise := make([]byte, 50<<20)
-	rand.NewChaCha8([32]byte{2}).Read(noise)
-	file := filepath.Join(t.TempDir(), "noise")
-	if err := os.WriteFile(file, noise, 0o644); err != nil {
-		t.Fatal(err)
-	}
-	want := map[string][32]byte{"noise": sha256.Sum256(noise)}
+	file, want := noiseFile(t, 50<<20)
 
 	var receivers []*tool
 	var dirs []string

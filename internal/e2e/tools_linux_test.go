@@ -2,8 +2,10 @@ package e2e
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -24,6 +26,19 @@ func buildTools(t *testing.T) string {
 		t.Fatalf("go build: %v\n%s", err, out)
 	}
 	return dir
+}
+
+// noiseFile writes a file "noise" of so many bytes, and returns its path and what a
+// receiver of it must have.
+func noiseFile(t *testing.T, size int) (path string, want map[string][32]byte) {
+	t.Helper()
+	b := make([]byte, size)
+	rand.NewChaCha8([32]byte{2}).Read(b)
+	path = filepath.Join(t.TempDir(), "noise")
+	if err := os.WriteFile(path, b, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return path, map[string][32]byte{"noise": sha256.Sum256(b)}
 }
 
 // tool is a running pgmsend or pgmrecv.

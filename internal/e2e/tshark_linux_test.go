@@ -34,27 +34,10 @@ func TestTshark(t *testing.T) {
 		t.Run(way.name, func(t *testing.T) {
 			l := lab.Require(t, 2)
 			hurt(t, l.Hosts[1], 10)
-			file := filepath.Join(t.TempDir(), "ours.pcapng")
-			stop, err := l.Hosts[1].Capture(file)
-			if err != nil {
-				lab.Skip(t, err)
-			}
-			packets := session(t, l, way, pgm.FEC{}, (*pgmnet.Source).Close)
-			packets += session(t, l, way, pgm.FEC{}, func(s *pgmnet.Source, d time.Duration) error { return s.Abort(7) })
-			if err := stop(); err != nil {
-				t.Fatal(err)
-			}
-			d, err := interop.Dissect(file, pgmnet.DefaultPort)
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Logf("%+v", *d)
-			if len(d.Problems) > 0 || d.BadChecksums > 0 || d.NoChecksums > 0 {
-				t.Errorf("%d bad checksums, %d absent, problems %q", d.BadChecksums, d.NoChecksums, d.Problems)
-			}
-			if d.Types["ODATA"] != packets {
-				t.Errorf("%d ODATA were captured, want %d", d.Types["ODATA"], packets)
-			}
+			file, d := judged(t, l, func() int {
+				packets := session(t, l, way, pgm.FEC{}, (*pgmnet.Source).Close)
+				return packets + session(t, l, way, pgm.FEC{}, func(s *pgmnet.Source, d time.Duration) error { return s.Abort(7) })
+			})
 			if got := slices.Sorted(maps.Keys(d.Types)); !slices.Equal(got, typesSent) {
 				t.Errorf("packet types %v, want %v", got, typesSent)
 			}
@@ -66,6 +49,33 @@ func TestTshark(t *testing.T) {
 			checkAlerts(t, file, way, mostFrame)
 		})
 	}
+}
+
+// judged captures what run sends to the second host of the lab, and has tshark judge
+// it: there is no problem, no bad checksum, and as many ODATA, parity included, as run
+// returns. It returns the file of the capture, and what tshark says of it.
+func judged(t *testing.T, l *lab.Lab, run func() int) (file string, d *interop.Dissection) {
+	t.Helper()
+	file = filepath.Join(t.TempDir(), "ours.pcapng")
+	stop, err := l.Hosts[1].Capture(file)
+	if err != nil {
+		lab.Skip(t, err)
+	}
+	packets := run()
+	if err := stop(); err != nil {
+		t.Fatal(err)
+	}
+	if d, err = interop.Dissect(file, pgmnet.DefaultPort); err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%+v", *d)
+	if len(d.Problems) > 0 || d.BadChecksums > 0 || d.NoChecksums > 0 {
+		t.Errorf("%d bad checksums, %d absent, problems %q", d.BadChecksums, d.NoChecksums, d.Problems)
+	}
+	if d.Types["ODATA"] != packets {
+		t.Errorf("%d ODATA were captured, want %d", d.Types["ODATA"], packets)
+	}
+	return file, d
 }
 
 // session has a receiver, and another that joins late, take messages from a

@@ -1,12 +1,9 @@
 package e2e
 
 import (
-	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
-	"math/rand/v2"
 	"net/netip"
-	"os"
 	"path/filepath"
 	"testing"
 
@@ -80,13 +77,7 @@ func TestUnicast(t *testing.T) {
 func TestUnicastFiles(t *testing.T) {
 	l := lab.Require(t, 1+len(losses))
 	tools := buildTools(t)
-	noise := make([]byte, 8<<20)
-	rand.NewChaCha8([32]byte{3}).Read(noise)
-	file := filepath.Join(t.TempDir(), "noise")
-	if err := os.WriteFile(file, noise, 0o644); err != nil {
-		t.Fatal(err)
-	}
-	want := map[string][32]byte{"noise": sha256.Sum256(noise)}
+	file, want := noiseFile(t, 8<<20)
 	var receivers []*tool
 	var dirs []string
 	to := ""
