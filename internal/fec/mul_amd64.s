@@ -32,19 +32,20 @@ GLOBL nibbles<>(SB), RODATA|NOPTR, $8
 	SPLIT(0, Y8, Y9); \
 	SPLIT(32, Y10, Y11)
 
-// SET32 sets 32 octets of a sum to the products of so many of the data, and ADD32
-// adds these.
+// PRODUCT is that of 32 octets of the data.
+#define PRODUCT(x, y, low, high) \
+	VPSHUFB x, low, Y12;  \
+	VPSHUFB y, high, Y13; \
+	VPXOR   Y12, Y13, Y12
+
+// SET32 sets 32 octets of a sum to their product, and ADD32 adds it.
 #define SET32(at, x, y, low, high, sum) \
-	VPSHUFB x, low, Y12;                \
-	VPSHUFB y, high, Y13;               \
-	VPXOR   Y12, Y13, Y12;              \
+	PRODUCT(x, y, low, high); \
 	VMOVDQU Y12, at(sum)(DI*1)
 
 #define ADD32(at, x, y, low, high, sum) \
-	VPSHUFB x, low, Y12;                \
-	VPSHUFB y, high, Y13;               \
-	VPXOR   Y12, Y13, Y12;              \
-	VPXOR   at(sum)(DI*1), Y12, Y12;    \
+	PRODUCT(x, y, low, high);        \
+	VPXOR   at(sum)(DI*1), Y12, Y12; \
 	VMOVDQU Y12, at(sum)(DI*1)
 
 // ROW does either for a block.
@@ -60,88 +61,43 @@ GLOBL nibbles<>(SB), RODATA|NOPTR, $8
 	VZEROUPPER;   \
 	RET
 
+// LOAD1 to LOAD4 load so many rows, and ROWS1 to ROWS4 do a block of them.
+#define LOAD1 LOAD(0, Y0, Y1, R8)
+#define LOAD2 LOAD1; LOAD(1, Y2, Y3, R9)
+#define LOAD3 LOAD2; LOAD(2, Y4, Y5, R10)
+#define LOAD4 LOAD3; LOAD(3, Y6, Y7, R11)
+#define ROWS1(op32) ROW(op32, Y0, Y1, R8)
+#define ROWS2(op32) ROWS1(op32); ROW(op32, Y2, Y3, R9)
+#define ROWS3(op32) ROWS2(op32); ROW(op32, Y4, Y5, R10)
+#define ROWS4(op32) ROWS3(op32); ROW(op32, Y6, Y7, R11)
+
+// MUL is the whole of a function.
+#define MUL(load, rows) \
+	BEGIN; \
+	load; \
+	CMPB set+64(FP), $0; \
+	JEQ  add; \
+set: \
+	BLOCK; \
+	rows(SET32); \
+	NEXT(set); \
+add: \
+	BLOCK; \
+	rows(ADD32); \
+	NEXT(add)
+
 // func mul1(products *products, data []byte, sums [][]byte, offset int, set bool)
 TEXT ·mul1(SB), NOSPLIT, $0-65
-	BEGIN
-	LOAD(0, Y0, Y1, R8)
-	CMPB set+64(FP), $0
-	JEQ  add
-
-set:
-	BLOCK
-	ROW(SET32, Y0, Y1, R8)
-	NEXT(set)
-
-add:
-	BLOCK
-	ROW(ADD32, Y0, Y1, R8)
-	NEXT(add)
+	MUL(LOAD1, ROWS1)
 
 // func mul2(products *products, data []byte, sums [][]byte, offset int, set bool)
 TEXT ·mul2(SB), NOSPLIT, $0-65
-	BEGIN
-	LOAD(0, Y0, Y1, R8)
-	LOAD(1, Y2, Y3, R9)
-	CMPB set+64(FP), $0
-	JEQ  add
-
-set:
-	BLOCK
-	ROW(SET32, Y0, Y1, R8)
-	ROW(SET32, Y2, Y3, R9)
-	NEXT(set)
-
-add:
-	BLOCK
-	ROW(ADD32, Y0, Y1, R8)
-	ROW(ADD32, Y2, Y3, R9)
-	NEXT(add)
+	MUL(LOAD2, ROWS2)
 
 // func mul3(products *products, data []byte, sums [][]byte, offset int, set bool)
 TEXT ·mul3(SB), NOSPLIT, $0-65
-	BEGIN
-	LOAD(0, Y0, Y1, R8)
-	LOAD(1, Y2, Y3, R9)
-	LOAD(2, Y4, Y5, R10)
-	CMPB set+64(FP), $0
-	JEQ  add
-
-set:
-	BLOCK
-	ROW(SET32, Y0, Y1, R8)
-	ROW(SET32, Y2, Y3, R9)
-	ROW(SET32, Y4, Y5, R10)
-	NEXT(set)
-
-add:
-	BLOCK
-	ROW(ADD32, Y0, Y1, R8)
-	ROW(ADD32, Y2, Y3, R9)
-	ROW(ADD32, Y4, Y5, R10)
-	NEXT(add)
+	MUL(LOAD3, ROWS3)
 
 // func mul4(products *products, data []byte, sums [][]byte, offset int, set bool)
 TEXT ·mul4(SB), NOSPLIT, $0-65
-	BEGIN
-	LOAD(0, Y0, Y1, R8)
-	LOAD(1, Y2, Y3, R9)
-	LOAD(2, Y4, Y5, R10)
-	LOAD(3, Y6, Y7, R11)
-	CMPB set+64(FP), $0
-	JEQ  add
-
-set:
-	BLOCK
-	ROW(SET32, Y0, Y1, R8)
-	ROW(SET32, Y2, Y3, R9)
-	ROW(SET32, Y4, Y5, R10)
-	ROW(SET32, Y6, Y7, R11)
-	NEXT(set)
-
-add:
-	BLOCK
-	ROW(ADD32, Y0, Y1, R8)
-	ROW(ADD32, Y2, Y3, R9)
-	ROW(ADD32, Y4, Y5, R10)
-	ROW(ADD32, Y6, Y7, R11)
-	NEXT(add)
+	MUL(LOAD4, ROWS4)
