@@ -41,36 +41,31 @@ func NewEncoder(c *Code, h int) (*Encoder, error) {
 // Set makes each of sums, one for each parity shard, the part that data shard i has in
 // it, and zeros behind. Each must be as long as Room of the length of data.
 func (e *Encoder) Set(i int, data []byte, sums [][]byte) {
-	whole := len(data) &^ (Block - 1)
 	for _, sum := range sums {
-		clear(sum[whole:])
+		clear(sum[Room(len(data)):])
 	}
-	if whole > 0 {
-		e.mul(i, data[:whole], sums, 0, true)
-	}
-	e.addRest(i, data[whole:], sums, whole)
+	e.put(i, data, sums, true)
 }
 
 // Add adds to each of sums the part that data shard i has in it. Each must be as long
 // as Room of the length of data: what is behind that is read and written, and left as
 // it is.
 func (e *Encoder) Add(i int, data []byte, sums [][]byte) {
+	e.put(i, data, sums, false)
+}
+
+// put sets sums to the products of data, or adds these.
+func (e *Encoder) put(i int, data []byte, sums [][]byte, set bool) {
 	whole := len(data) &^ (Block - 1)
 	if whole > 0 {
-		e.mul(i, data[:whole], sums, 0, false)
+		e.mul(i, data[:whole], sums, 0, set)
 	}
-	e.addRest(i, data[whole:], sums, whole)
-}
-
-// addRest is Add for the end of a shard, which is less than a block.
-func (e *Encoder) addRest(i int, data []byte, sums [][]byte, offset int) {
-	if len(data) > 0 {
-		e.mul(i, e.rest.fill(data), sums, offset, false)
+	if whole < len(data) {
+		e.mul(i, e.rest.fill(data[whole:]), sums, whole, set)
 	}
 }
 
-// mul sets sums to the products of data, which is a number of blocks, from offset on,
-// or adds these.
+// mul is put for data that is a number of blocks, and from an offset on.
 func (e *Encoder) mul(i int, data []byte, sums [][]byte, offset int, set bool) {
 	if e.products != nil {
 		mulAll(e.products[i*e.n:][:e.n], data, sums, offset, set)
