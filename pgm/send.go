@@ -55,10 +55,16 @@ func (s *Source) cost() int { return s.tx.Bytes + s.tx.Packets*s.cfg.Overhead }
 func (s *Source) dataRun() runKind {
 	bytes := min(int(s.pacer.burst)-controlReserve-MaxRunPackets*s.cfg.Overhead, MaxRunBytes)
 	unsent, _ := s.win.Backlog()
+	first := s.win.Unsent()
+	size, follow := 0, 0 // of the next packet, and how many of parity go with data
+	if unsent > 0 {
+		size = len(s.win.Packet(first))
+		follow = s.parity.joins(first, size)
+	}
 	if turn := unsent == 0 || !s.repairLast; turn && s.repairs.n > 0 && s.repairRun(bytes) {
 		return runRDATA
 	} else if s.parity != nil {
-		if kind := s.parityRun(turn, bytes); kind != runNone {
+		if kind := s.parityRun(turn, follow > 0, bytes); kind != runNone {
 			return kind
 		}
 	}
@@ -70,9 +76,7 @@ func (s *Source) dataRun() runKind {
 		// would have a small part of the rate, and fall behind.
 		bytes = min(bytes, int(s.pacer.rate/shareOfTurn))
 	}
-	first := s.win.Unsent()
-	follow := s.parity.joins(first, len(s.win.Packet(first)))
-	data, segment, n := s.win.Run(first, s.parity.runEnd(first, s.win.Next()), MaxRunPackets-follow, bytes-follow*len(s.win.Packet(first)))
+	data, segment, n := s.win.Run(first, s.parity.runEnd(first, s.win.Next()), MaxRunPackets-follow, bytes-follow*size)
 	s.iov[0] = data
 	s.tx = Transmit{Data: s.iov[:1], Segment: segment, Packets: n, Bytes: len(data), Original: n, First: first}
 	if follow > 0 && len(data) == n*segment { // not after a smaller packet, which ends a run
@@ -82,14 +86,15 @@ func (s *Source) dataRun() runKind {
 }
 
 // parityRun builds the next run of parity packets: of those that follow data already
-// sent, or else of those asked for if it is the turn of repairs.
-func (s *Source) parityRun(turn bool, bytes int) runKind {
+// sent, unless they are joined with the next data, or else of those asked for if it is
+// the turn of repairs.
+func (s *Source) parityRun(turn, joined bool, bytes int) runKind {
 	p, next := s.parity, s.win.Unsent()
 	if turn && p.demands.n > 0 {
 		s.makeDemanded()
 	}
 	s.tx = Transmit{Data: s.iov[:0]}
-	if p.due(next) && !s.joined() && p.proactive.run(&s.tx, next, bytes) {
+	if p.due(next) && !joined && p.proactive.run(&s.tx, next, bytes) {
 		return runParity
 	}
 	s.tx.RouterAlert = true
@@ -97,12 +102,6 @@ func (s *Source) parityRun(turn bool, bytes int) runKind {
 		return runDemanded
 	}
 	return runNone
-}
-
-// joined reports whether the parity that is due goes with data.
-func (s *Source) joined() bool {
-	unsent, _ := s.win.Backlog()
-	return unsent > 0 && s.parity.joins(s.win.Unsent(), len(s.win.Packet(s.win.Unsent()))) > 0
 }
 
 // encode takes the first n unsent packets, which were sent, into the parity of their
