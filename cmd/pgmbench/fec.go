@@ -10,7 +10,7 @@ import (
 
 // The kinds of measurements of forward error correction.
 const (
-	fecCost = "fec"      // what it costs where nothing is lost, as time
+	fecCost = "fec-cost" // what it costs where nothing is lost, as time
 	fecLoss = "fec-loss" // what a loss costs, with and without it, as throughput
 )
 

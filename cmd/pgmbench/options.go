@@ -45,7 +45,7 @@ var kinds = []string{
 // oneWay begins the kinds in which the way there is timed and not the way back.
 const oneWay = "oneway-"
 
-const allKinds = "throughput, spin, blocking, or these with pubsub- before, or pubsub-oneway-spin, pubsub-oneway-blocking, or pubsub, fec-loss, or fec"
+const allKinds = "throughput, spin, blocking, or these with pubsub- before, or pubsub-oneway-spin, pubsub-oneway-blocking, or pubsub; fec-cost, fec-loss, or fec"
 
 // options are what the command line asks for.
 type options struct {
@@ -120,7 +120,7 @@ func (o *options) check(rest []string) error {
 		}
 	}
 	for _, kind := range o.only {
-		if !slices.Contains(kinds, kind) && kind != "pubsub" {
+		if !slices.Contains(kinds, kind) && kind != "pubsub" && kind != "fec" {
 			return cli.Usagef("--only is %q: want %s", kind, allKinds)
 		}
 	}

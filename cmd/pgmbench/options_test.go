@@ -73,4 +73,8 @@ func TestWants(t *testing.T) {
 	if err != nil || o.wants("throughput") || !o.wants(fecCost) || !o.wants(fecLoss) {
 		t.Errorf("--only fec: %+v, %v", o, err)
 	}
+	o, _, err = parse([]string{"--only", "fec-cost"}, io.Discard)
+	if err != nil || !o.wants(fecCost) || o.wants(fecLoss) {
+		t.Errorf("--only fec-cost: %+v, %v", o, err)
+	}
 }
