@@ -56,27 +56,22 @@ func (e *Encoder) Add(i int, data []byte, sums [][]byte) {
 
 // put sets sums to the products of data, or adds these.
 func (e *Encoder) put(i int, data []byte, sums [][]byte, set bool) {
-	whole := len(data) &^ (Block - 1)
-	if whole > 0 {
-		e.mul(i, data[:whole], sums, 0, set)
-	}
-	if whole < len(data) {
-		e.mul(i, e.rest.fill(data[whole:]), sums, whole, set)
-	}
-}
-
-// mul is put for data that is a number of blocks, and from an offset on.
-func (e *Encoder) mul(i int, data []byte, sums [][]byte, offset int, set bool) {
-	if e.products != nil {
-		mulAll(e.products[i*e.n:][:e.n], data, sums, offset, set)
+	if e.products == nil {
+		for h, sum := range sums[:e.n] {
+			if set {
+				clear(sum)
+			}
+			e.code.Add(h, i, data, sum)
+		}
 		return
 	}
-	for h, row := range e.code.rows[:e.n] {
-		if set {
-			e.code.slices.GalMulSlice(row[i], data, sums[h][offset:])
-		} else {
-			e.code.slices.GalMulSliceXor(row[i], data, sums[h][offset:])
-		}
+	p := e.products[i*e.n:][:e.n]
+	whole := len(data) &^ (Block - 1)
+	if whole > 0 {
+		mulAll(p, data[:whole], sums, 0, set)
+	}
+	if whole < len(data) {
+		mulAll(p, e.rest.fill(data[whole:]), sums, whole, set)
 	}
 }
 
