@@ -115,8 +115,8 @@ func (s *Source) makeDemanded() {
 // gather finds out what else than data is coded of a group.
 func (s *Source) gather(first seq.Num, size int) {
 	for i := range size {
-		tsdu, f, ok := wire.CodedParts(s.win.Packet(first.Add(i)))
-		s.parity.again.set(i, tsdu, f, ok)
+		tsdu, f := wire.CodedParts(s.win.Packet(first.Add(i)))
+		s.parity.again.set(i, tsdu, f)
 	}
 }
 
@@ -133,7 +133,7 @@ func (s *Source) makeParity(first seq.Num, g *parityGroup) {
 	sum := b[p.head:][:p.again.size+tsduLen]
 	clear(sum)
 	for i := range p.again.n {
-		tsdu, _, _ := wire.CodedParts(s.win.Packet(first.Add(i)))
+		tsdu, _ := wire.CodedParts(s.win.Packet(first.Add(i)))
 		p.code.Add(j, i, tsdu, sum)
 	}
 	pkt := p.packet(&s.head.Header, b, first, j, &p.again, wire.TypeRDATA, s.win.Trail())

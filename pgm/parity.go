@@ -15,7 +15,7 @@ import (
 type parity struct {
 	cfg  FEC
 	code *fec.Code
-	head int // bytes before the data of a parity packet
+	head int // bytes from the place of a parity packet to its data
 
 	// The group that is being sent, of which so many packets were.
 	first   seq.Num
@@ -34,6 +34,8 @@ type parity struct {
 
 	demands repairQueue // first numbers of groups of which more is asked for
 	again   codedGroup  // of the one for which parity is made on demand
+
+	made wire.Data // the header of the last parity packet
 }
 
 // parityGroup is what is known of a group that was sent, by its number modulo how
@@ -52,7 +54,7 @@ func newParity(cfg *SourceConfig) (*parity, error) {
 	if !f.on() {
 		return nil, nil
 	}
-	p := &parity{cfg: f, head: f.head()}
+	p := &parity{cfg: f, head: fec.Room(f.head())}
 	var err error
 	if p.code, err = fec.New(f.K, f.N); err != nil {
 		return nil, fmt.Errorf("pgm: %w", err)
@@ -63,16 +65,17 @@ func newParity(cfg *SourceConfig) (*parity, error) {
 	}
 	p.groups = make([]parityGroup, n)
 	p.align(cfg.FirstSQN)
+	// Data that begins with a block of memory is computed the quickest.
+	stride := p.head + fec.Room(f.MaxData(cfg.MaxTPDU)+tsduLen)
 	if f.Proactive > 0 {
 		if p.encoder, err = fec.NewEncoder(p.code, f.Proactive); err != nil {
 			return nil, fmt.Errorf("pgm: %w", err)
 		}
 		p.sums = make([][]byte, f.Proactive)
-		stride := p.head + fec.Room(cfg.FEC.MaxData(cfg.MaxTPDU)+tsduLen)
 		p.proactive = newParityQueue(f.Proactive*(f.Delay+2+2*p.groupsPerRun()), stride)
 	}
 	if f.OnDemand || f.Flush > 0 {
-		p.demanded = newParityQueue(MaxRunPackets, cfg.MaxTPDU)
+		p.demanded = newParityQueue(MaxRunPackets, stride)
 	}
 	return p, nil
 }
@@ -138,8 +141,8 @@ func (p *parity) sent(now mono.Time, n seq.Num, pkt []byte) (complete bool) {
 		return false // the session began amid this group
 	}
 	p.n = i + 1
-	tsdu, f, ok := wire.CodedParts(pkt)
-	p.coded.set(i, tsdu, f, ok)
+	tsdu, f := wire.CodedParts(pkt)
+	p.coded.set(i, tsdu, f)
 	switch {
 	case p.encoder == nil:
 	case i == 0:
@@ -231,9 +234,11 @@ func (p *parity) joins(first seq.Num, size int) (n int) {
 // packet completes parity packet j of a group in b, where the data has its place
 // already: RFC 3208 §11.2, "Data and parity packet numbering".
 func (p *parity) packet(head *wire.Header, b []byte, first seq.Num, j int, c *codedGroup, t wire.Type, trail seq.Num) []byte {
-	d := wire.Data{Header: *head, SQN: first.Add(j % p.cfg.K), Trail: trail}
+	d := &p.made
+	d.Header, d.SQN, d.Trail = *head, first.Add(j%p.cfg.K), trail
 	d.Type = t
 	d.Flags |= wire.FlagParity
+	d.Options.Clear()
 	size := c.size
 	if c.varied {
 		d.Flags |= wire.FlagVarPktLen
@@ -254,7 +259,7 @@ func (p *parity) packet(head *wire.Header, b []byte, first seq.Num, j int, c *co
 		d.Options.ParityGrp = uint32(g)
 	}
 	var scratch [128]byte
-	h := wire.AppendDataHeader(scratch[:0], &d, size)
+	h := wire.AppendDataHeader(scratch[:0], d, size)
 	pkt := b[p.head-len(h) : p.head+size]
 	copy(pkt, h)
 	wire.SetChecksum(pkt)
@@ -268,19 +273,31 @@ type codedGroup struct {
 	varied    bool
 	fragments bool
 	lens      [fec.MaxData]uint16
-	frags     [fec.MaxData]wire.CodedFragment
+	frags     [fec.MaxData]wire.CodedFragment // set if there are fragments
 }
 
-// set sets what packet i has; those before it must have been set.
-func (c *codedGroup) set(i int, tsdu []byte, f wire.CodedFragment, ok bool) {
+// set sets what packet i has, f nil if it is no fragment; those before it must have
+// been set.
+func (c *codedGroup) set(i int, tsdu []byte, f *wire.CodedFragment) {
 	if i == 0 {
 		c.size, c.varied, c.fragments = len(tsdu), false, false
 	}
 	c.n = i + 1
 	c.varied = c.varied || len(tsdu) != c.size
 	c.size = max(c.size, len(tsdu))
-	c.fragments = c.fragments || ok
-	c.lens[i], c.frags[i] = uint16(len(tsdu)), f
+	c.lens[i] = uint16(len(tsdu))
+	if f != nil && !c.fragments {
+		c.fragments = true
+		for j := range i {
+			c.frags[j] = wire.NoFragment
+		}
+	}
+	if c.fragments {
+		c.frags[i] = wire.NoFragment
+		if f != nil {
+			c.frags[i] = *f
+		}
+	}
 }
 
 // lenCode returns the coded TSDU lengths of parity packet j.
@@ -321,11 +338,20 @@ func newParityQueue(packets, stride int) parityQueue {
 	return parityQueue{memory: make([]byte, packets*stride), stride: stride, slots: make([]paritySlot, packets)}
 }
 
-func (q *parityQueue) at(i int) *paritySlot { return &q.slots[(q.first+i)%len(q.slots)] }
+func (q *parityQueue) at(i int) *paritySlot { return &q.slots[q.place(i)] }
+
+// place returns the number of the place that is i after the first, at most one round.
+func (q *parityQueue) place(i int) int {
+	i += q.first
+	if i >= len(q.slots) {
+		i -= len(q.slots)
+	}
+	return i
+}
 
 // room returns the place of the packet that is pushed i packets after the next.
 func (q *parityQueue) room(i int) []byte {
-	at := (q.first + q.n + i) % len(q.slots) * q.stride
+	at := q.place(q.n+i) * q.stride
 	return q.memory[at : at+q.stride : at+q.stride]
 }
 
@@ -338,7 +364,7 @@ func (q *parityQueue) push(sl paritySlot) {
 }
 
 func (q *parityQueue) pop(n int) {
-	q.first = (q.first + n) % len(q.slots)
+	q.first = q.place(n)
 	q.n -= n
 }
 

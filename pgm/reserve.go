@@ -41,7 +41,7 @@ func (s *Source) Commit(n int) seq.Num {
 	head := len(s.appendHeader(s.open[:0], n))
 	s.commit(s.open[:head+n])
 	if s.mixed {
-		s.head.Options = wire.Options{}
+		s.head.Options.Clear()
 	}
 	s.open = nil
 	s.sendAt = 0

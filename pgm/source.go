@@ -147,7 +147,7 @@ func (s *Source) Send(now mono.Time, msg []byte) (first, last seq.Num, err error
 		s.markAlone()
 		s.appendPacket(msg)
 		if s.mixed {
-			s.head.Options = wire.Options{}
+			s.head.Options.Clear()
 		}
 	} else {
 		s.mixed = true
@@ -227,7 +227,7 @@ func (s *Source) appendFragments(first seq.Num, msg []byte) {
 		s.head.Options.Set(wire.OptFragment)
 		off += len(part)
 	}
-	s.head.Options = wire.Options{}
+	s.head.Options.Clear()
 }
 
 // appendPacket encodes the next packet in its place in the window.
@@ -247,8 +247,7 @@ func (s *Source) commit(pkt []byte) {
 	wire.SetChecksum(pkt)
 	s.win.Commit(len(pkt))
 	if s.head.Options.Has(wire.OptSyn) {
-		fragment := s.head.Options.Fragment
-		s.head.Options = wire.Options{Fragment: fragment}
+		s.head.Options.Clear()
 	}
 }
 

@@ -34,20 +34,19 @@ func (c *CodedFragment) Fragment() Fragment {
 }
 
 // CodedParts returns of the encoded data packet pkt what parity is computed over:
-// its TSDU, which aliases pkt, and its OPT_FRAGMENT, or NoFragment and false. The
-// packet must be one that AppendData or its like has made.
-func CodedParts(pkt []byte) (tsdu []byte, f CodedFragment, ok bool) {
+// its TSDU and its OPT_FRAGMENT, nil if it has none. Both alias pkt, which must be one
+// that AppendData or its like has made.
+func CodedParts(pkt []byte) (tsdu []byte, f *CodedFragment) {
 	tsdu = pkt[len(pkt)-int(binary.BigEndian.Uint16(pkt[14:])):]
-	f = NoFragment
 	if Flags(pkt[5])&FlagOptions == 0 {
-		return tsdu, f, false
+		return tsdu, nil
 	}
 	for i := DataHeaderLen + optionHeaderLen; ; i += int(pkt[i+1]) {
 		if OptionType(pkt[i]&^optEnd) == OptFragment {
-			return tsdu, CodedFragment(pkt[i+3 : i+16]), true
+			return tsdu, (*CodedFragment)(pkt[i+3:])
 		}
 		if pkt[i]&optEnd != 0 {
-			return tsdu, f, false
+			return tsdu, nil
 		}
 	}
 }

@@ -21,15 +21,17 @@ func TestCodedParts(t *testing.T) {
 		p := Data{Header: Header{Type: TypeODATA}, Payload: []byte("payload")}
 		p.Options.Fragment = Fragment{First: 0xfffffff0, Offset: 1400, Length: 100000}
 		p.Options.Set(tt.opts...)
-		tsdu, c, ok := CodedParts(AppendData(nil, &p))
-		if !bytes.Equal(tsdu, p.Payload) || ok != tt.want {
-			t.Errorf("%s: CodedParts = %q, %v, want %q, %v", tt.desc, tsdu, ok, p.Payload, tt.want)
+		tsdu, c := CodedParts(AppendData(nil, &p))
+		if !bytes.Equal(tsdu, p.Payload) || (c != nil) != tt.want {
+			t.Errorf("%s: CodedParts = %q, %v, want %q, %v", tt.desc, tsdu, c, p.Payload, tt.want)
 		}
 		want := Fragment{Coded: FragmentNull}
 		if tt.want {
 			want = p.Options.Fragment
+		} else {
+			c = &NoFragment
 		}
-		if got := c.Fragment(); got != want || got.Code() != c {
+		if got := c.Fragment(); got != want || got.Code() != *c {
 			t.Errorf("%s: fragment %+v, want %+v", tt.desc, got, want)
 		}
 	}

@@ -68,7 +68,7 @@ func (p *Data) Parse(b []byte) error {
 	}
 	p.SQN = seq.Num(binary.BigEndian.Uint32(b))
 	p.Trail = seq.Num(binary.BigEndian.Uint32(b[4:]))
-	p.Options.set = 0
+	p.Options.Clear()
 	if b, err = parseOptions(b[8:], p.Flags, &p.Options); err != nil {
 		return err
 	}

@@ -92,6 +92,9 @@ func (o *Options) Set(ts ...OptionType) {
 	}
 }
 
+// Clear marks all options as absent. Their values stay.
+func (o *Options) Clear() { o.set = 0 }
+
 // Fragment says where a packet's data lies in its message (RFC 3208 §9.2).
 type Fragment struct {
 	First  seq.Num // number of the packet with the first fragment
