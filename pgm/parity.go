@@ -23,6 +23,7 @@ type parity struct {
 	began   mono.Time // when the first of them was sent; if there is none, when the last group ended
 	coded   codedGroup
 	encoder *fec.Encoder // nil without proactive parity
+	shards  [][]byte     // the TSDUs of the packets that are not in sums yet
 	sums    [][]byte     // the data of its proactive parity packets, as far as it goes
 	short   int          // numbers left out before the next data packet
 	retry   mono.Time    // the group could not end early; not to be tried again before
@@ -71,6 +72,7 @@ func newParity(cfg *SourceConfig) (*parity, error) {
 		if p.encoder, err = fec.NewEncoder(p.code, f.Proactive); err != nil {
 			return nil, fmt.Errorf("pgm: %w", err)
 		}
+		p.shards = make([][]byte, 0, f.K)
 		p.sums = make([][]byte, f.Proactive)
 		p.proactive = newParityQueue(f.Proactive*(f.Delay+2+2*p.groupsPerRun()), stride)
 	}
@@ -117,20 +119,8 @@ func (p *parity) runEnd(from, end seq.Num) seq.Num {
 	return end
 }
 
-// begin makes room for the parity of a group of which the first packet was sent. If
-// no parity waits, it begins anew with the first places: the fewer are used, the more
-// of them are in the processor's cache.
-func (p *parity) begin() {
-	if p.proactive.n == 0 {
-		p.proactive.first = 0
-	}
-	for j := range p.sums {
-		p.sums[j] = p.proactive.room(j)[p.head:]
-	}
-}
-
 // sent takes in that data packet n, pkt, was sent. It reports whether that
-// completes a group.
+// completes a group. Before pkt leaves the window, compute must be called.
 func (p *parity) sent(now mono.Time, n seq.Num, pkt []byte) (complete bool) {
 	p.short = 0
 	i := p.index(n)
@@ -143,15 +133,30 @@ func (p *parity) sent(now mono.Time, n seq.Num, pkt []byte) (complete bool) {
 	p.n = i + 1
 	tsdu, f := wire.CodedParts(pkt)
 	p.coded.set(i, tsdu, f)
-	switch {
-	case p.encoder == nil:
-	case i == 0:
-		p.begin()
-		p.encoder.Set(i, tsdu, p.sums)
-	default:
-		p.encoder.Add(i, tsdu, p.sums)
+	if p.encoder != nil {
+		p.shards = append(p.shards, tsdu)
 	}
 	return p.n == p.cfg.K
+}
+
+// compute takes into the sums what is not there yet. If no parity waits, a group begins
+// with the first places for parity: the fewer are used, the more of them are in the
+// processor's cache.
+func (p *parity) compute() {
+	if len(p.shards) == 0 {
+		return
+	}
+	done := p.n - len(p.shards)
+	if done == 0 {
+		if p.proactive.n == 0 {
+			p.proactive.first = 0
+		}
+		for j := range p.sums {
+			p.sums[j] = p.proactive.room(j)[p.head:]
+		}
+	}
+	p.encoder.Add(done, p.shards, p.sums)
+	p.shards = p.shards[:0]
 }
 
 // end ends the group that is being sent, with as many packets as were, and queues
@@ -160,6 +165,7 @@ func (p *parity) end(now mono.Time, head *wire.Header, trail, next seq.Num) {
 	g := p.group(p.first)
 	g.size = uint8(p.n)
 	if p.encoder != nil {
+		p.compute()
 		count, full := p.cfg.Proactive, p.n == p.cfg.K
 		if !full {
 			count = min(count, p.n)

@@ -104,15 +104,18 @@ func (s *Source) parityRun(turn, joined bool, bytes int) runKind {
 	return runNone
 }
 
-// encode takes the first n unsent packets, which were sent, into the parity of their
-// groups.
+// encode takes the first n packets of the run in s.tx, data which was sent, into the
+// parity of their groups.
 func (s *Source) encode(now mono.Time, n int) {
+	data := s.tx.Data[0]
 	for i := range n {
-		num := s.win.Unsent().Add(i)
-		if s.parity.sent(now, num, s.win.Packet(num)) {
+		num, size := s.tx.First.Add(i), min(s.tx.Segment, len(data))
+		if s.parity.sent(now, num, data[:size]) {
 			s.parity.end(now, &s.head.Header, s.win.Trail(), num+1)
 		}
+		data = data[size:]
 	}
+	s.parity.compute()
 }
 
 // Sent tells that the network took the first n packets of the run NextTransmit

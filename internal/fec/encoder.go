@@ -1,6 +1,9 @@
 package fec
 
-import "fmt"
+import (
+	"fmt"
+	"math"
+)
 
 // Encoder makes the first parity shards of a code all at a time, which takes half as
 // long as one by one where the processor has AVX2. It is not safe for concurrent use.
@@ -9,6 +12,7 @@ type Encoder struct {
 	n        int
 	products []products // of each data shard's coefficients in the n parity shards, if that is atOnce
 	rest     rest
+	alone    [1][]byte // the rest of a shard
 }
 
 // products are those of a coefficient with 0 to 15, and with the multiples of 16: two
@@ -38,41 +42,59 @@ func NewEncoder(c *Code, h int) (*Encoder, error) {
 	return e, nil
 }
 
-// Set makes each of sums, one for each parity shard, the part that data shard i has in
-// it, and zeros behind. Each must be as long as Room of the length of data.
-func (e *Encoder) Set(i int, data []byte, sums [][]byte) {
-	for _, sum := range sums {
-		clear(sum[Room(len(data)):])
+// Add takes data shards i, i+1 and so on into sums, one for each parity shard: it adds
+// the parts that they have in it. If i is 0 it begins new sums, whatever is there. Each
+// must be as long as Room of the length of the longest data shard.
+//
+// The more shards at a time, and the more of one length, the quicker.
+func (e *Encoder) Add(i int, shards, sums [][]byte) {
+	sums = sums[:e.n]
+	common := 0 // blocks of all shards, in octets
+	if e.products != nil {
+		common = shortest(shards) &^ (Block - 1)
 	}
-	e.put(i, data, sums, true)
+	if i == 0 {
+		for _, sum := range sums {
+			clear(sum[common:])
+		}
+	}
+	if common > 0 {
+		mulAll(e.products[i*e.n:], shards, sums, 0, common, i == 0)
+	}
+	for s, data := range shards {
+		if len(data) > common {
+			e.addRest(i+s, data[common:], sums, common)
+		}
+	}
 }
 
-// Add adds to each of sums the part that data shard i has in it. Each must be as long
-// as Room of the length of data: what is behind that is read and written, and left as
-// it is.
-func (e *Encoder) Add(i int, data []byte, sums [][]byte) {
-	e.put(i, data, sums, false)
-}
-
-// put sets sums to the products of data, or adds these.
-func (e *Encoder) put(i int, data []byte, sums [][]byte, set bool) {
+// addRest adds what is left of data shard i, and belongs into sums from an offset on.
+func (e *Encoder) addRest(i int, data []byte, sums [][]byte, offset int) {
 	if e.products == nil {
-		for h, sum := range sums[:e.n] {
-			if set {
-				clear(sum)
-			}
-			e.code.Add(h, i, data, sum)
+		for h, sum := range sums {
+			e.code.Add(h, i, data, sum[offset:])
 		}
 		return
 	}
-	p := e.products[i*e.n:][:e.n]
+	p := e.products[i*e.n:]
 	whole := len(data) &^ (Block - 1)
 	if whole > 0 {
-		mulAll(p, data[:whole], sums, 0, set)
+		e.alone[0] = data
+		mulAll(p, e.alone[:], sums, offset, whole, false)
 	}
 	if whole < len(data) {
-		mulAll(p, e.rest.fill(data[whole:]), sums, whole, set)
+		e.alone[0] = e.rest.fill(data[whole:])
+		mulAll(p, e.alone[:], sums, offset+whole, Block, false)
 	}
+}
+
+// shortest returns the length of the shortest of shards.
+func shortest(shards [][]byte) int {
+	n := math.MaxInt
+	for _, s := range shards {
+		n = min(n, len(s))
+	}
+	return n
 }
 
 // Room returns how long a sum must be for shards of so many bytes.

@@ -166,16 +166,20 @@ func TestShorterShards(t *testing.T) {
 	}
 }
 
-// TestEncoder compares the Encoder with Add, for sizes around those of the
-// processor's registers, and with package reedsolomon's own way. What it does all at
-// once it must be able to do one by one, on other processors.
+// TestEncoder compares the Encoder with Add, for shards drawn at random, one or more at
+// a time, and with package reedsolomon's own way. What it does all at once it must be
+// able to do one by one, on other processors.
 func TestEncoder(t *testing.T) {
 	defer func(was bool) { atOnce = was }(atOnce)
 	for _, atOnce = range []bool{false, atOnce} {
-		t.Run(fmt.Sprintf("at once=%v", atOnce), testEncoder)
+		t.Run(fmt.Sprintf("at once=%v", atOnce), func(t *testing.T) {
+			testEncoder(t)
+			testEncoderLengths(t)
+		})
 	}
 }
 
+// testEncoder does so with shards of one size, those around the processor's registers.
 func testEncoder(t *testing.T) {
 	rng := rand.New(rand.NewPCG(5, 6))
 	for _, k := range []int{2, 4, 16, 128} {
@@ -190,9 +194,10 @@ func testEncoder(t *testing.T) {
 				for j := range sums {
 					sums[j] = bytes.Repeat([]byte{0xaa}, Room(size)+2)
 				}
-				e.Set(0, g.data[0], sums)
-				for i, d := range g.data[1:] {
-					e.Add(i+1, d, sums)
+				for i := 0; i < k; {
+					n := 1 + rng.IntN(k-i)
+					e.Add(i, g.data[i:i+n], sums)
+					i += n
 				}
 				for j := range sums {
 					if !bytes.Equal(sums[j][:size], g.parity[j]) || len(bytes.Trim(sums[j][size:], "\x00")) > 0 {
@@ -209,6 +214,39 @@ func testEncoder(t *testing.T) {
 	}
 	if ok, err := other.Verify(append(g.data, g.parity...)); !ok || err != nil {
 		t.Errorf("package reedsolomon finds the parity wrong: %v", err)
+	}
+}
+
+// testEncoderLengths does so with shards of different sizes.
+func testEncoderLengths(t *testing.T) {
+	rng := rand.New(rand.NewPCG(9, 10))
+	for range 300 {
+		k, h, most := 2+rng.IntN(20), 1+rng.IntN(9), rng.IntN(300)
+		g := newGroup(t, rng, k, k+h, most)
+		e, err := NewEncoder(g.Code, h)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sums, want := make([][]byte, h), make([][]byte, h)
+		for j := range sums {
+			sums[j], want[j] = bytes.Repeat([]byte{0xaa}, Room(most)), make([]byte, Room(most))
+		}
+		for i := range g.data {
+			g.data[i] = g.data[i][:rng.IntN(most+1)]
+			for j := range want {
+				g.Add(j, i, g.data[i], want[j])
+			}
+		}
+		for i := 0; i < k; {
+			n := 1 + rng.IntN(k-i)
+			e.Add(i, g.data[i:i+n], sums)
+			i += n
+		}
+		for j := range sums {
+			if !bytes.Equal(sums[j], want[j]) {
+				t.Fatalf("k=%d: parity %d of %d of shards of up to %d octets differs from Add's", k, j, h, most)
+			}
+		}
 	}
 }
 
@@ -238,8 +276,8 @@ func TestAllocs(t *testing.T) {
 	}
 	missing, parity := []int{1, 5, 9}, []int{0, 2, 3}
 	step := func() {
-		e.Set(0, g.data[0], sums)
-		e.Add(3, g.data[3], sums)
+		e.Add(0, g.data[:3], sums)
+		e.Add(3, g.data[3:], sums)
 		g.Add(2, 1, g.data[1], g.parity[2])
 		g.Solve(parity, missing, g.parity[:3])
 	}
@@ -256,9 +294,9 @@ func BenchmarkEncode(b *testing.B) {
 		sums[j] = make([]byte, Room(1400))
 	}
 	b.ReportAllocs()
-	b.SetBytes(1400)
+	b.SetBytes(16 * 1400)
 	for b.Loop() {
-		e.Add(3, g.data[3], sums)
+		e.Add(0, g.data, sums)
 	}
 }
 

@@ -3,23 +3,36 @@
 DATA nibbles<>+0(SB)/8, $0x0f0f0f0f0f0f0f0f
 GLOBL nibbles<>(SB), RODATA|NOPTR, $8
 
-// BEGIN loads the arguments: SI is the data and CX its length, AX the products, BX the
-// headers of the sums and DX the offset into them. DI counts the octets that are done.
+// BEGIN loads the arguments: AX is the products of the first shard, BX its header, CX
+// where the headers end, and DI counts the octets that are done.
 #define BEGIN \
-	MOVQ         products+0(FP), AX;  \
-	MOVQ         data_base+8(FP), SI; \
-	MOVQ         data_len+16(FP), CX; \
-	MOVQ         sums_base+32(FP), BX; \
-	MOVQ         offset+56(FP), DX;   \
-	VPBROADCASTQ nibbles<>(SB), Y14;  \
+	MOVQ         products+0(FP), AX;    \
+	MOVQ         shards_base+16(FP), BX; \
+	MOVQ         shards_len+24(FP), CX; \
+	LEAQ         (CX)(CX*2), CX;        \
+	LEAQ         (BX)(CX*8), CX;        \
+	MOVQ         sums_base+40(FP), SI;  \
+	MOVQ         offset+64(FP), DX;     \
+	VPBROADCASTQ nibbles<>(SB), Y14;    \
 	XORQ         DI, DI
 
-// LOAD loads the products of a row's coefficient, and the address of its sum.
-#define LOAD(row, low, high, sum) \
-	VBROADCASTI128 (32*row)(AX), low;     \
-	VBROADCASTI128 (32*row+16)(AX), high; \
-	MOVQ           (24*row)(BX), sum;     \
-	ADDQ           DX, sum
+// SUM loads the address of a row's sum.
+#define SUM(row, sum) \
+	MOVQ (24*row)(SI), sum; \
+	ADDQ DX, sum
+
+// LOAD loads a block of a sum, and ZERO makes it zero.
+#define LOAD(sum, x, y) \
+	VMOVDQU (sum)(DI*1), x; \
+	VMOVDQU 32(sum)(DI*1), y
+
+#define ZERO(sum, x, y) \
+	VPXOR x, x, x; \
+	VPXOR y, y, y
+
+#define STORE(sum, x, y) \
+	VMOVDQU x, (sum)(DI*1); \
+	VMOVDQU y, 32(sum)(DI*1)
 
 // SPLIT loads 32 octets, the low four bits of each to low and the high ones to high.
 #define SPLIT(at, low, high) \
@@ -28,76 +41,77 @@ GLOBL nibbles<>(SB), RODATA|NOPTR, $8
 	VPAND   Y14, low, low;     \
 	VPAND   Y14, high, high
 
-#define BLOCK \
+// PART adds to the sums of 32 octets each a half of their products.
+#define PART(from, sum) \
+	VPSHUFB from, Y12, Y13; \
+	VPXOR   Y13, sum, sum
+
+// ROW adds the product of a shard's block to that of a row's sum.
+#define ROW(row, x, y) \
+	VBROADCASTI128 (32*row)(DX), Y12;    \
+	PART(Y8, x);                         \
+	PART(Y10, y);                        \
+	VBROADCASTI128 (32*row+16)(DX), Y12; \
+	PART(Y9, x);                         \
+	PART(Y11, y)
+
+// EACH1 to EACH4 do something with the sums of so many rows, and ROWS1 to ROWS4 add to
+// them.
+#define EACH1(do) do(R8, Y0, Y1)
+#define EACH2(do) EACH1(do); do(R9, Y2, Y3)
+#define EACH3(do) EACH2(do); do(R10, Y4, Y5)
+#define EACH4(do) EACH3(do); do(R11, Y6, Y7)
+#define SUMS1 SUM(0, R8)
+#define SUMS2 SUMS1; SUM(1, R9)
+#define SUMS3 SUMS2; SUM(2, R10)
+#define SUMS4 SUMS3; SUM(3, R11)
+#define ROWS1 ROW(0, Y0, Y1)
+#define ROWS2 ROWS1; ROW(1, Y2, Y3)
+#define ROWS3 ROWS2; ROW(2, Y4, Y5)
+#define ROWS4 ROWS3; ROW(3, Y6, Y7)
+
+// MUL is the whole of a function: block by block it adds up all shards.
+#define MUL(sums, each, rows) \
+	BEGIN; \
+	sums; \
+block: \
+	CMPB set+80(FP), $0; \
+	JEQ  load; \
+	each(ZERO); \
+	JMP  begin; \
+load: \
+	each(LOAD); \
+begin: \
+	MOVQ BX, R12; \
+	MOVQ AX, DX; \
+shard: \
+	MOVQ (R12), SI; \
 	SPLIT(0, Y8, Y9); \
-	SPLIT(32, Y10, Y11)
-
-// PRODUCT is that of 32 octets of the data.
-#define PRODUCT(x, y, low, high) \
-	VPSHUFB x, low, Y12;  \
-	VPSHUFB y, high, Y13; \
-	VPXOR   Y12, Y13, Y12
-
-// SET32 sets 32 octets of a sum to their product, and ADD32 adds it.
-#define SET32(at, x, y, low, high, sum) \
-	PRODUCT(x, y, low, high); \
-	VMOVDQU Y12, at(sum)(DI*1)
-
-#define ADD32(at, x, y, low, high, sum) \
-	PRODUCT(x, y, low, high);        \
-	VPXOR   at(sum)(DI*1), Y12, Y12; \
-	VMOVDQU Y12, at(sum)(DI*1)
-
-// ROW does either for a block.
-#define ROW(op32, low, high, sum) \
-	op32(0, Y8, Y9, low, high, sum); \
-	op32(32, Y10, Y11, low, high, sum)
-
-// NEXT goes on with the next block.
-#define NEXT(again) \
+	SPLIT(32, Y10, Y11); \
+	rows; \
+	ADDQ stride+8(FP), DX; \
+	ADDQ $24, R12; \
+	CMPQ R12, CX; \
+	JLT  shard; \
+	each(STORE); \
 	ADDQ $64, DI; \
-	CMPQ DI, CX;  \
-	JLT  again;   \
-	VZEROUPPER;   \
+	CMPQ DI, size+72(FP); \
+	JLT  block; \
+	VZEROUPPER; \
 	RET
 
-// LOAD1 to LOAD4 load so many rows, and ROWS1 to ROWS4 do a block of them.
-#define LOAD1 LOAD(0, Y0, Y1, R8)
-#define LOAD2 LOAD1; LOAD(1, Y2, Y3, R9)
-#define LOAD3 LOAD2; LOAD(2, Y4, Y5, R10)
-#define LOAD4 LOAD3; LOAD(3, Y6, Y7, R11)
-#define ROWS1(op32) ROW(op32, Y0, Y1, R8)
-#define ROWS2(op32) ROWS1(op32); ROW(op32, Y2, Y3, R9)
-#define ROWS3(op32) ROWS2(op32); ROW(op32, Y4, Y5, R10)
-#define ROWS4(op32) ROWS3(op32); ROW(op32, Y6, Y7, R11)
+// func mul1(products *products, stride int, shards, sums [][]byte, offset, size int, set bool)
+TEXT ·mul1(SB), NOSPLIT, $0-81
+	MUL(SUMS1, EACH1, ROWS1)
 
-// MUL is the whole of a function.
-#define MUL(load, rows) \
-	BEGIN; \
-	load; \
-	CMPB set+64(FP), $0; \
-	JEQ  add; \
-set: \
-	BLOCK; \
-	rows(SET32); \
-	NEXT(set); \
-add: \
-	BLOCK; \
-	rows(ADD32); \
-	NEXT(add)
+// func mul2(products *products, stride int, shards, sums [][]byte, offset, size int, set bool)
+TEXT ·mul2(SB), NOSPLIT, $0-81
+	MUL(SUMS2, EACH2, ROWS2)
 
-// func mul1(products *products, data []byte, sums [][]byte, offset int, set bool)
-TEXT ·mul1(SB), NOSPLIT, $0-65
-	MUL(LOAD1, ROWS1)
+// func mul3(products *products, stride int, shards, sums [][]byte, offset, size int, set bool)
+TEXT ·mul3(SB), NOSPLIT, $0-81
+	MUL(SUMS3, EACH3, ROWS3)
 
-// func mul2(products *products, data []byte, sums [][]byte, offset int, set bool)
-TEXT ·mul2(SB), NOSPLIT, $0-65
-	MUL(LOAD2, ROWS2)
-
-// func mul3(products *products, data []byte, sums [][]byte, offset int, set bool)
-TEXT ·mul3(SB), NOSPLIT, $0-65
-	MUL(LOAD3, ROWS3)
-
-// func mul4(products *products, data []byte, sums [][]byte, offset int, set bool)
-TEXT ·mul4(SB), NOSPLIT, $0-65
-	MUL(LOAD4, ROWS4)
+// func mul4(products *products, stride int, shards, sums [][]byte, offset, size int, set bool)
+TEXT ·mul4(SB), NOSPLIT, $0-81
+	MUL(SUMS4, EACH4, ROWS4)

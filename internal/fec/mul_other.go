@@ -5,4 +5,4 @@ package fec
 // atOnce reports whether there is a mulAll.
 var atOnce = false
 
-func mulAll([]products, []byte, [][]byte, int, bool) { panic("fec: not for this processor") }
+func mulAll([]products, [][]byte, [][]byte, int, int, bool) { panic("fec: not for this processor") }
