@@ -23,7 +23,7 @@ type parity struct {
 	began   mono.Time // when the first of them was sent; if there is none, when the last group ended
 	coded   codedGroup
 	encoder *fec.Encoder // nil without proactive parity
-	shards  [][]byte     // the TSDUs of the packets that are not in sums yet
+	shards  [][]byte     // the TSDUs of those that were sent last
 	sums    [][]byte     // the data of its proactive parity packets, as far as it goes
 	short   int          // numbers left out before the next data packet
 	retry   mono.Time    // the group could not end early; not to be tried again before
@@ -65,6 +65,7 @@ func newParity(cfg *SourceConfig) (*parity, error) {
 		n *= 2
 	}
 	p.groups = make([]parityGroup, n)
+	p.shards = make([][]byte, 0, f.K)
 	p.align(cfg.FirstSQN)
 	// Data that begins with a block of memory is computed the quickest.
 	stride := p.head + fec.Room(f.MaxData(cfg.MaxTPDU)+tsduLen)
@@ -72,7 +73,6 @@ func newParity(cfg *SourceConfig) (*parity, error) {
 		if p.encoder, err = fec.NewEncoder(p.code, f.Proactive); err != nil {
 			return nil, fmt.Errorf("pgm: %w", err)
 		}
-		p.shards = make([][]byte, 0, f.K)
 		p.sums = make([][]byte, f.Proactive)
 		p.proactive = newParityQueue(f.Proactive*(f.Delay+2+2*p.groupsPerRun()), stride)
 	}
@@ -119,9 +119,10 @@ func (p *parity) runEnd(from, end seq.Num) seq.Num {
 	return end
 }
 
-// sent takes in that data packet n, pkt, was sent. It reports whether that
-// completes a group. Before pkt leaves the window, compute must be called.
-func (p *parity) sent(now mono.Time, n seq.Num, pkt []byte) (complete bool) {
+// sent takes in that data packets of one group were sent, the first of which is n. They
+// lie one behind the other in data, each but the last of the given size. It reports
+// whether that completes the group.
+func (p *parity) sent(now mono.Time, n seq.Num, data []byte, size int) (complete bool) {
 	p.short = 0
 	i := p.index(n)
 	if i == 0 {
@@ -130,24 +131,26 @@ func (p *parity) sent(now mono.Time, n seq.Num, pkt []byte) (complete bool) {
 	} else if p.n != i {
 		return false // the session began amid this group
 	}
-	p.n = i + 1
-	tsdu, f := wire.CodedParts(pkt)
-	p.coded.set(i, tsdu, f)
-	if p.encoder != nil {
+	p.shards = p.shards[:0]
+	for ; len(data) > 0; i++ {
+		pkt := data[:min(size, len(data))]
+		tsdu, f := wire.CodedParts(pkt)
+		p.coded.set(i, tsdu, f)
 		p.shards = append(p.shards, tsdu)
+		data = data[len(pkt):]
 	}
+	if p.encoder != nil {
+		p.compute()
+	}
+	p.n = i
 	return p.n == p.cfg.K
 }
 
-// compute takes into the sums what is not there yet. If no parity waits, a group begins
-// with the first places for parity: the fewer are used, the more of them are in the
-// processor's cache.
+// compute adds to the sums the shards that follow the first n of the group. If no parity
+// waits, the group begins with the first places for parity: the fewer are used, the more
+// of them are in the processor's cache.
 func (p *parity) compute() {
-	if len(p.shards) == 0 {
-		return
-	}
-	done := p.n - len(p.shards)
-	if done == 0 {
+	if p.n == 0 {
 		if p.proactive.n == 0 {
 			p.proactive.first = 0
 		}
@@ -155,8 +158,7 @@ func (p *parity) compute() {
 			p.sums[j] = p.proactive.room(j)[p.head:]
 		}
 	}
-	p.encoder.Add(done, p.shards, p.sums)
-	p.shards = p.shards[:0]
+	p.encoder.Add(p.n, p.shards, p.sums)
 }
 
 // end ends the group that is being sent, with as many packets as were, and queues
@@ -165,7 +167,6 @@ func (p *parity) end(now mono.Time, head *wire.Header, trail, next seq.Num) {
 	g := p.group(p.first)
 	g.size = uint8(p.n)
 	if p.encoder != nil {
-		p.compute()
 		count, full := p.cfg.Proactive, p.n == p.cfg.K
 		if !full {
 			count = min(count, p.n)

@@ -107,15 +107,15 @@ func (s *Source) parityRun(turn, joined bool, bytes int) runKind {
 // encode takes the first n packets of the run in s.tx, data which was sent, into the
 // parity of their groups.
 func (s *Source) encode(now mono.Time, n int) {
-	data := s.tx.Data[0]
-	for i := range n {
-		num, size := s.tx.First.Add(i), min(s.tx.Segment, len(data))
-		if s.parity.sent(now, num, data[:size]) {
-			s.parity.end(now, &s.head.Header, s.win.Trail(), num+1)
+	p, num, data, size := s.parity, s.tx.First, s.tx.Data[0], s.tx.Segment
+	for n > 0 {
+		of := min(n, p.cfg.K-p.index(num)) // the same group
+		part := data[:min(of*size, len(data))]
+		if p.sent(now, num, part, size) {
+			p.end(now, &s.head.Header, s.win.Trail(), num.Add(of))
 		}
-		data = data[size:]
+		num, n, data = num.Add(of), n-of, data[len(part):]
 	}
-	s.parity.compute()
 }
 
 // Sent tells that the network took the first n packets of the run NextTransmit
