@@ -29,13 +29,18 @@ const (
 // leave a little room.
 func fecSize() int { return fecOn.MaxData(1472) }
 
-// fecRow returns a row whose messages are sent with f. Whole are the sender's
-// super-packets left as they are, as they can be where nothing is lost; otherwise
-// they are cut into packets, so that rows with and without loss compare.
-func (b *bench) fecRow(kind, name string, f pgm.FEC, whole bool, lost float64) *row {
+// fecRow returns a row whose messages are sent with f. Beside rows with a loss the others
+// have all that makes the loss, too: packets that are cut, and a draw for each.
+func (b *bench) fecRow(kind, name string, f pgm.FEC, lost float64) *row {
 	return &row{Name: name, run: func(ctx context.Context) (m measured, err error) {
 		h := b.lab.Hosts[receiving]
-		if err := errors.Join(h.Loss(lost), h.SplitGSO(!whole)); err != nil {
+		switch {
+		case lost > 0:
+			err = h.Loss(lost)
+		case kind == fecLoss:
+			err = h.FeignLoss(fecLost)
+		}
+		if err != nil {
 			return m, err
 		}
 		defer func() { err = errors.Join(err, h.Loss(0), h.SplitGSO(false)) }()
@@ -50,15 +55,15 @@ func (b *bench) fecRow(kind, name string, f pgm.FEC, whole bool, lost float64) *
 // fecCost returns the table of the time a message takes with FEC and without.
 func (b *bench) fecCost() *table {
 	return &table{Kind: fecCost, Size: fecSize(), Rows: []*row{
-		b.fecRow(fecCost, withoutFEC, pgm.FEC{}, true, 0),
-		b.fecRow(fecCost, withFEC, fecOn, true, 0),
+		b.fecRow(fecCost, withoutFEC, pgm.FEC{}, 0),
+		b.fecRow(fecCost, withFEC, fecOn, 0),
 	}}
 }
 
 // fecLoss returns the table of throughput at a loss, each of what it is without.
 func (b *bench) fecLoss() *table {
 	of := func(name, reference string, f pgm.FEC, lost float64) *row {
-		r := b.fecRow(fecLoss, name, f, false, lost)
+		r := b.fecRow(fecLoss, name, f, lost)
 		r.Of = reference
 		return r
 	}

@@ -172,11 +172,17 @@ func TestLossIsPerPacket(t *testing.T) {
 		}
 	}
 
-	if err := l.Hosts[1].Loss(0); err != nil {
-		t.Fatal(err)
-	}
-	if got, gaps := exchange(t, l.Hosts[0], group, hurt); got != rounds*batch {
-		t.Errorf("after Loss(0): %d packets, want %d; gaps %v", got, rounds*batch, gaps)
+	for _, none := range []struct {
+		desc string
+		set  func(float64) error
+		by   float64
+	}{{"FeignLoss", l.Hosts[1].FeignLoss, 50}, {"Loss(0)", l.Hosts[1].Loss, 0}} {
+		if err := none.set(none.by); err != nil {
+			t.Fatal(err)
+		}
+		if got, gaps := exchange(t, l.Hosts[0], group, hurt); got != rounds*batch {
+			t.Errorf("%s: %d packets, want %d; gaps %v", none.desc, got, rounds*batch, gaps)
+		}
 	}
 }
 

@@ -11,7 +11,14 @@ import (
 // A loss above 0 calls [Host.SplitGSO], which Loss(0) leaves in place: without
 // it a rule would drop the sender's whole super-packets, up to 64 packets in a
 // row, and a run without loss would be no fair reference for one with.
-func (h *Host) Loss(percent float64) error {
+func (h *Host) Loss(percent float64) error { return h.draw(percent, "drop") }
+
+// FeignLoss does all that Loss does but lose the packets. In a run to compare with, the
+// draws cost what they do in one with loss.
+func (h *Host) FeignLoss(percent float64) error { return h.draw(percent, "accept") }
+
+// draw has a draw made for each packet, and percent of them meet the verdict.
+func (h *Host) draw(percent float64, verdict string) error {
 	if !(percent >= 0 && percent <= 100) {
 		return fmt.Errorf("lab: a loss of %v %%; choose 0 to 100", percent)
 	}
@@ -24,10 +31,10 @@ func (h *Host) Loss(percent float64) error {
 		rules += fmt.Sprintf(`table inet loss {
 	chain input {
 		type filter hook input priority 0
-		iifname %q meta l4proto { 17, 113 } numgen random mod 10000 < %d drop
+		iifname %q meta l4proto { 17, 113 } numgen random mod 10000 < %d %s
 	}
 }
-`, Interface, int(math.Round(percent*100)))
+`, Interface, int(math.Round(percent*100)), verdict)
 	}
 	return run(rules, "ip", "netns", "exec", h.ns, "nft", "-f", "-")
 }
