@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"testing"
 )
@@ -22,7 +23,16 @@ func slowChecksum(b []byte) uint16 {
 	return ^uint16(s)
 }
 
+// TestChecksum compares Checksum with the slow one, also as on processors that cannot add
+// whole blocks.
 func TestChecksum(t *testing.T) {
+	defer func(was bool) { blocks = was }(blocks)
+	for _, blocks = range []bool{false, blocks} {
+		t.Run(fmt.Sprintf("blocks=%v", blocks), testChecksum)
+	}
+}
+
+func testChecksum(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	buf := make([]byte, 700)
 	fills := []struct {
