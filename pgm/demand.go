@@ -129,15 +129,14 @@ func (s *Source) makeParity(first seq.Num, g *parityGroup) {
 	p := s.parity
 	j := int(g.next)
 	g.next++
-	b := p.demanded.room(0)
-	sum := b[p.head:][:p.again.size+tsduLen]
+	sum := p.sum[:p.again.size]
 	clear(sum)
 	for i := range p.again.n {
 		tsdu, _ := wire.CodedParts(s.win.Packet(first.Add(i)))
 		p.code.Add(j, i, tsdu, sum)
 	}
-	pkt := p.packet(&s.head.Header, b, first, j, &p.again, wire.TypeRDATA, s.win.Trail())
-	p.demanded.push(paritySlot{pkt: pkt, due: s.win.Unsent(), group: first})
+	pkt := p.packet(p.demanded.room(), &s.head.Header, first, j, sum, &p.again, wire.TypeRDATA, s.win.Trail())
+	p.demanded.push(pkt, s.win.Unsent(), first)
 	g.given = uint8(min(int(g.given)+1, 255))
 }
 

@@ -15,7 +15,6 @@ import (
 type parity struct {
 	cfg  FEC
 	code *fec.Code
-	head int // bytes from the place of a parity packet to its data
 
 	// The group that is being sent, of which so many packets were.
 	first   seq.Num
@@ -35,6 +34,7 @@ type parity struct {
 
 	demands repairQueue // first numbers of groups of which more is asked for
 	again   codedGroup  // of the one for which parity is made on demand
+	sum     []byte      // the data of that
 
 	made wire.Data // the header of the last parity packet
 }
@@ -55,7 +55,7 @@ func newParity(cfg *SourceConfig) (*parity, error) {
 	if !f.on() {
 		return nil, nil
 	}
-	p := &parity{cfg: f, head: fec.Room(f.head())}
+	p := &parity{cfg: f}
 	var err error
 	if p.code, err = fec.New(f.K, f.N); err != nil {
 		return nil, fmt.Errorf("pgm: %w", err)
@@ -67,17 +67,19 @@ func newParity(cfg *SourceConfig) (*parity, error) {
 	p.groups = make([]parityGroup, n)
 	p.shards = make([][]byte, 0, f.K)
 	p.align(cfg.FirstSQN)
-	// Data that begins with a block of memory is computed the quickest.
-	stride := p.head + fec.Room(f.MaxData(cfg.MaxTPDU)+tsduLen)
+	room := fec.Room(f.MaxData(cfg.MaxTPDU))
 	if f.Proactive > 0 {
 		if p.encoder, err = fec.NewEncoder(p.code, f.Proactive); err != nil {
 			return nil, fmt.Errorf("pgm: %w", err)
 		}
-		p.sums = make([][]byte, f.Proactive)
-		p.proactive = newParityQueue(f.Proactive*(f.Delay+2+2*p.groupsPerRun()), stride)
+		for range f.Proactive {
+			p.sums = append(p.sums, make([]byte, room))
+		}
+		p.proactive = newParityQueue(f.Proactive*(f.Delay+2+2*p.groupsPerRun()), cfg.MaxTPDU)
 	}
 	if f.OnDemand || f.Flush > 0 {
-		p.demanded = newParityQueue(MaxRunPackets, stride)
+		p.sum = make([]byte, room)
+		p.demanded = newParityQueue(MaxRunPackets, cfg.MaxTPDU)
 	}
 	return p, nil
 }
@@ -140,25 +142,10 @@ func (p *parity) sent(now mono.Time, n seq.Num, data []byte, size int) (complete
 		data = data[len(pkt):]
 	}
 	if p.encoder != nil {
-		p.compute()
+		p.encoder.Add(p.n, p.shards, p.sums)
 	}
 	p.n = i
 	return p.n == p.cfg.K
-}
-
-// compute adds to the sums the shards that follow the first n of the group. If no parity
-// waits, the group begins with the first places for parity: the fewer are used, the more
-// of them are in the processor's cache.
-func (p *parity) compute() {
-	if p.n == 0 {
-		if p.proactive.n == 0 {
-			p.proactive.first = 0
-		}
-		for j := range p.sums {
-			p.sums[j] = p.proactive.room(j)[p.head:]
-		}
-	}
-	p.encoder.Add(p.n, p.shards, p.sums)
 }
 
 // end ends the group that is being sent, with as many packets as were, and queues
@@ -176,8 +163,8 @@ func (p *parity) end(now mono.Time, head *wire.Header, trail, next seq.Num) {
 			if full && p.cfg.Delay > 0 {
 				due = p.delayed(next, j)
 			}
-			pkt := p.packet(head, p.proactive.room(0), p.first, j, &p.coded, wire.TypeODATA, trail)
-			p.proactive.push(paritySlot{pkt: pkt, due: due})
+			pkt := p.packet(p.proactive.room(), head, p.first, j, p.sums[j], &p.coded, wire.TypeODATA, trail)
+			p.proactive.push(pkt, due, 0)
 		}
 	}
 	g.next = uint8(p.cfg.Proactive)
@@ -231,16 +218,16 @@ func (p *parity) joins(first seq.Num, size int) (n int) {
 		return 0
 	}
 	for ; n < p.proactive.n && !p.proactive.at(n).due.After(first); n++ {
-		if n == MaxRunPackets/2 || len(p.proactive.at(n).pkt) != size || (n+1)*size > MaxRunBytes/2 {
+		if n == MaxRunPackets/2 || p.proactive.at(n).size != size || (n+1)*size > MaxRunBytes/2 {
 			return 0
 		}
 	}
 	return n
 }
 
-// packet completes parity packet j of a group in b, where the data has its place
-// already: RFC 3208 §11.2, "Data and parity packet numbering".
-func (p *parity) packet(head *wire.Header, b []byte, first seq.Num, j int, c *codedGroup, t wire.Type, trail seq.Num) []byte {
+// packet appends to b parity packet j of a group, the data of which is in sum: RFC 3208
+// §11.2, "Data and parity packet numbering".
+func (p *parity) packet(b []byte, head *wire.Header, first seq.Num, j int, sum []byte, c *codedGroup, t wire.Type, trail seq.Num) []byte {
 	d := &p.made
 	d.Header, d.SQN, d.Trail = *head, first.Add(j%p.cfg.K), trail
 	d.Type = t
@@ -249,7 +236,6 @@ func (p *parity) packet(head *wire.Header, b []byte, first seq.Num, j int, c *co
 	size := c.size
 	if c.varied {
 		d.Flags |= wire.FlagVarPktLen
-		binary.BigEndian.PutUint16(b[p.head+size:], c.lenCode(p.code, j))
 		size += tsduLen
 	}
 	if c.fragments {
@@ -265,12 +251,12 @@ func (p *parity) packet(head *wire.Header, b []byte, first seq.Num, j int, c *co
 		d.Options.Set(wire.OptParityGrp)
 		d.Options.ParityGrp = uint32(g)
 	}
-	var scratch [128]byte
-	h := wire.AppendDataHeader(scratch[:0], d, size)
-	pkt := b[p.head-len(h) : p.head+size]
-	copy(pkt, h)
-	wire.SetChecksum(pkt)
-	return pkt
+	b = append(wire.AppendDataHeader(b, d, size), sum[:c.size]...)
+	if c.varied {
+		b = binary.BigEndian.AppendUint16(b, c.lenCode(p.code, j))
+	}
+	wire.SetChecksum(b)
+	return b
 }
 
 // codedGroup is what else than the data of a group's packets is coded.
@@ -323,70 +309,4 @@ func (c *codedGroup) fragmentCode(code *fec.Code, j int) (sum wire.CodedFragment
 		code.Add(j, i, c.frags[i][:], sum[:])
 	}
 	return sum
-}
-
-// parityQueue holds parity packets that wait to be sent, in a ring of places for
-// them.
-type parityQueue struct {
-	memory []byte
-	stride int // bytes of a place
-	slots  []paritySlot
-	first  int
-	n      int
-}
-
-type paritySlot struct {
-	pkt   []byte
-	due   seq.Num // it is not sent before that data packet is the next
-	group seq.Num // first number of the group, if it was asked for
-}
-
-func newParityQueue(packets, stride int) parityQueue {
-	return parityQueue{memory: make([]byte, packets*stride), stride: stride, slots: make([]paritySlot, packets)}
-}
-
-func (q *parityQueue) at(i int) *paritySlot { return &q.slots[q.place(i)] }
-
-// place returns the number of the place that is i after the first, at most one round.
-func (q *parityQueue) place(i int) int {
-	i += q.first
-	if i >= len(q.slots) {
-		i -= len(q.slots)
-	}
-	return i
-}
-
-// room returns the place of the packet that is pushed i packets after the next.
-func (q *parityQueue) room(i int) []byte {
-	at := q.place(q.n+i) * q.stride
-	return q.memory[at : at+q.stride : at+q.stride]
-}
-
-func (q *parityQueue) full() bool { return q.n == len(q.slots) }
-
-// push adds a packet, which lies in the place that room(0) returned.
-func (q *parityQueue) push(sl paritySlot) {
-	*q.at(q.n) = sl
-	q.n++
-}
-
-func (q *parityQueue) pop(n int) {
-	q.first = q.place(n)
-	q.n -= n
-}
-
-// run makes the longest run of those packets that are due before data packet next,
-// of one size, and of at most so many bytes or one packet.
-func (q *parityQueue) run(tx *Transmit, next seq.Num, bytes int) bool {
-	for i := 0; i < q.n && tx.Packets < MaxRunPackets; i++ {
-		sl := q.at(i)
-		if tx.Packets > 0 && (len(sl.pkt) != tx.Segment || tx.Bytes+len(sl.pkt) > bytes) || sl.due.After(next) {
-			break
-		}
-		tx.Segment = len(sl.pkt)
-		tx.Data = append(tx.Data, sl.pkt)
-		tx.Bytes += len(sl.pkt)
-		tx.Packets++
-	}
-	return tx.Packets > 0
 }
