@@ -74,6 +74,15 @@ GLOBL nibbles<>(SB), RODATA|NOPTR, $8
 #define ROWS3(op32) ROWS2(op32); ROW(op32, Y4, Y5, R10)
 #define ROWS4(op32) ROWS3(op32); ROW(op32, Y6, Y7, R11)
 
+// BLOCKS does something with one block after the other.
+#define BLOCKS(again, do) \
+again: \
+	BLOCK;        \
+	do;           \
+	ADDQ $64, DI; \
+	CMPQ DI, R12; \
+	JLT  again
+
 // MUL is the whole of a function: shard by shard, block by block.
 #define MUL(sums, tables, rows) \
 	BEGIN; \
@@ -85,19 +94,9 @@ shard: \
 	TESTL R13, R13; \
 	JEQ   add;      \
 	XORL  R13, R13; \
-set: \
-	BLOCK;        \
-	rows(SET32);  \
-	ADDQ $64, DI; \
-	CMPQ DI, R12; \
-	JLT  set;     \
-	JMP  next;    \
-add: \
-	BLOCK;        \
-	rows(ADD32);  \
-	ADDQ $64, DI; \
-	CMPQ DI, R12; \
-	JLT  add;     \
+	BLOCKS(set, rows(SET32)); \
+	JMP   next; \
+	BLOCKS(add, rows(ADD32)); \
 next: \
 	ADDQ stride+8(FP), AX; \
 	ADDQ $24, BX; \
