@@ -42,9 +42,9 @@ func NewEncoder(c *Code, h int) (*Encoder, error) {
 	return e, nil
 }
 
-// Add takes data shards i, i+1 and so on into sums, one for each parity shard: it adds
-// the parts that they have in it. If i is 0 it begins new sums, whatever is there. Each
-// must be as long as Room of the length of the longest data shard.
+// Add takes one or more data shards, those from i on, into sums, one for each parity
+// shard: it adds the parts that they have in it. If i is 0 it begins new sums, whatever is
+// there. Each must be as long as Room of the length of the longest data shard, or longer.
 //
 // The more shards at a time, and the more of one length, the quicker.
 func (e *Encoder) Add(i int, shards, sums [][]byte) {
