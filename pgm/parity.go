@@ -3,6 +3,7 @@ package pgm
 import (
 	"encoding/binary"
 	"fmt"
+	"slices"
 
 	"github.com/gopgm/gopgm/internal/fec"
 	"github.com/gopgm/gopgm/mono"
@@ -22,7 +23,7 @@ type parity struct {
 	began   mono.Time // when the first of them was sent; if there is none, when the last group ended
 	coded   codedGroup
 	encoder *fec.Encoder // nil without proactive parity
-	shards  [][]byte     // the TSDUs of those that were sent last
+	shards  [][]byte     // the TSDUs of those that were computed last
 	sums    [][]byte     // the data of its proactive parity packets, as far as it goes
 	short   int          // numbers left out before the next data packet
 	retry   mono.Time    // the group could not end early; not to be tried again before
@@ -65,13 +66,13 @@ func newParity(cfg *SourceConfig) (*parity, error) {
 		n *= 2
 	}
 	p.groups = make([]parityGroup, n)
-	p.shards = make([][]byte, 0, f.K)
 	p.align(cfg.FirstSQN)
 	room := fec.Room(f.MaxData(cfg.MaxTPDU))
 	if f.Proactive > 0 {
 		if p.encoder, err = fec.NewEncoder(p.code, f.Proactive); err != nil {
 			return nil, fmt.Errorf("pgm: %w", err)
 		}
+		p.shards = make([][]byte, 0, f.K)
 		for range f.Proactive {
 			p.sums = append(p.sums, make([]byte, room))
 		}
@@ -133,19 +134,22 @@ func (p *parity) sent(now mono.Time, n seq.Num, data []byte, size int) (complete
 	} else if p.n != i {
 		return false // the session began amid this group
 	}
-	p.shards = p.shards[:0]
-	for ; len(data) > 0; i++ {
-		pkt := data[:min(size, len(data))]
-		tsdu, f := wire.CodedParts(pkt)
-		p.coded.set(i, tsdu, f)
-		p.shards = append(p.shards, tsdu)
-		data = data[len(pkt):]
-	}
 	if p.encoder != nil {
-		p.encoder.Add(p.n, p.shards, p.sums)
+		p.compute(i, data, size)
 	}
-	p.n = i
+	p.n = i + (len(data)+size-1)/size
 	return p.n == p.cfg.K
+}
+
+// compute takes packets of a group, from packet i on, into its proactive parity.
+func (p *parity) compute(i int, data []byte, size int) {
+	p.shards = p.shards[:0]
+	for pkt := range slices.Chunk(data, size) {
+		tsdu, f := wire.CodedParts(pkt)
+		p.coded.set(i+len(p.shards), tsdu, f)
+		p.shards = append(p.shards, tsdu)
+	}
+	p.encoder.Add(i, p.shards, p.sums)
 }
 
 // end ends the group that is being sent, with as many packets as were, and queues

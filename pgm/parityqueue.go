@@ -26,14 +26,16 @@ func newParityQueue(packets, most int) parityQueue {
 	return parityQueue{memory: make([]byte, (packets+1)*most), most: most, slots: make([]paritySlot, packets)}
 }
 
-// at returns the place i after the first, at most one round.
-func (q *parityQueue) at(i int) *paritySlot {
+// place returns the number of the slot i after the first, at most one round.
+func (q *parityQueue) place(i int) int {
 	i += q.first
 	if i >= len(q.slots) {
 		i -= len(q.slots)
 	}
-	return &q.slots[i]
+	return i
 }
+
+func (q *parityQueue) at(i int) *paritySlot { return &q.slots[q.place(i)] }
 
 func (q *parityQueue) full() bool { return q.n == len(q.slots) }
 
@@ -54,7 +56,7 @@ func (q *parityQueue) push(pkt []byte, due, group seq.Num) {
 }
 
 func (q *parityQueue) pop(n int) {
-	q.first = (q.first + n) % len(q.slots)
+	q.first = q.place(n)
 	q.n -= n
 }
 
