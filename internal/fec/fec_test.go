@@ -179,6 +179,15 @@ func TestEncoder(t *testing.T) {
 	}
 }
 
+// addAll adds all shards to sums, one or more at a time.
+func (e *Encoder) addAll(rng *rand.Rand, shards, sums [][]byte) {
+	for i := 0; i < len(shards); {
+		n := 1 + rng.IntN(len(shards)-i)
+		e.Add(i, shards[i:i+n], sums)
+		i += n
+	}
+}
+
 // testEncoder does so with shards of one size, those around the processor's registers.
 func testEncoder(t *testing.T) {
 	rng := rand.New(rand.NewPCG(5, 6))
@@ -194,11 +203,7 @@ func testEncoder(t *testing.T) {
 				for j := range sums {
 					sums[j] = bytes.Repeat([]byte{0xaa}, Room(size)+2)
 				}
-				for i := 0; i < k; {
-					n := 1 + rng.IntN(k-i)
-					e.Add(i, g.data[i:i+n], sums)
-					i += n
-				}
+				e.addAll(rng, g.data, sums)
 				for j := range sums {
 					if !bytes.Equal(sums[j][:size], g.parity[j]) || len(bytes.Trim(sums[j][size:], "\x00")) > 0 {
 						t.Fatalf("k=%d size=%d: parity %d of %d differs from Add's", k, size, j, h)
@@ -237,11 +242,7 @@ func testEncoderLengths(t *testing.T) {
 				g.Add(j, i, g.data[i], want[j])
 			}
 		}
-		for i := 0; i < k; {
-			n := 1 + rng.IntN(k-i)
-			e.Add(i, g.data[i:i+n], sums)
-			i += n
-		}
+		e.addAll(rng, g.data, sums)
 		for j := range sums {
 			if !bytes.Equal(sums[j], want[j]) {
 				t.Fatalf("k=%d: parity %d of %d of shards of up to %d octets differs from Add's", k, j, h, most)
