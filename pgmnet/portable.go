@@ -33,6 +33,8 @@ type portable struct {
 	one     [1]datagram
 	stamps  *stamps // all unknown
 	count   IOStats
+
+	patience time.Duration // with a read from a socket that has something
 }
 
 func openPortable(s *sockets) (carrier, error) {
@@ -42,6 +44,8 @@ func openPortable(s *sockets) (carrier, error) {
 		port:    s.port,
 		stamps:  s.stamps,
 		memory:  make([]byte, maxDatagram),
+
+		patience: time.Millisecond,
 	}
 	if err := c.open(s); err != nil {
 		c.close()
@@ -216,30 +220,36 @@ func (c *portable) read() ([]datagram, error) {
 
 func (c *portable) drained() bool { return !c.backlog }
 
-// readFrom takes one datagram. Should it turn out that there was none, as
-// after a wrong UDP checksum, it gives up after a moment.
+// readFrom takes one datagram. It may turn out that there was none, as after a
+// wrong UDP checksum, so it gives up after a moment; but not while the socket still
+// has something, for then it was this goroutine that had no processor for so long.
 func (c *portable) readFrom(i int) ([]datagram, error) {
-	c.count.Reads++
-	c.in[i].SetReadDeadline(time.Now().Add(time.Millisecond))
-	n, from, err := c.in[i].ReadFromUDPAddrPort(c.memory)
-	if err != nil {
+	for patience := c.patience; ; patience *= 2 {
+		c.count.Reads++
+		c.in[i].SetReadDeadline(time.Now().Add(patience))
+		n, from, err := c.in[i].ReadFromUDPAddrPort(c.memory)
 		switch {
+		case err == nil:
+			c.count.Batches++
+			c.one[0] = datagram{
+				data:    c.memory[:n:n],
+				segment: n,
+				from:    from.Addr().Unmap().WithZone(""),
+				group:   c.groups[i],
+			}
+			return c.one[:], nil
 		case errors.Is(err, os.ErrDeadlineExceeded):
-			return nil, nil
+			if err := c.poller.poll(c.ready, 0, false); err != nil || !c.ready[i] {
+				return nil, err
+			}
+			c.ready[i] = false
 		case mayPass(err):
 			c.count.ReadErrors++
 			return nil, nil
+		default:
+			return nil, fmt.Errorf("pgmnet: %w", err)
 		}
-		return nil, fmt.Errorf("pgmnet: %w", err)
 	}
-	c.count.Batches++
-	c.one[0] = datagram{
-		data:    c.memory[:n:n],
-		segment: n,
-		from:    from.Addr().Unmap().WithZone(""),
-		group:   c.groups[i],
-	}
-	return c.one[:], nil
 }
 
 func (c *portable) wait(d time.Duration, room bool) error {
