@@ -74,8 +74,10 @@ GLOBL nibbles<>(SB), RODATA|NOPTR, $8
 #define ROWS3(op32) ROWS2(op32); ROW(op32, Y4, Y5, R10)
 #define ROWS4(op32) ROWS3(op32); ROW(op32, Y6, Y7, R11)
 
-// BLOCKS does something with one block after the other.
+// BLOCKS does something with one block after the other. Where the loop begins late in a
+// cache line, it takes a sixteenth longer.
 #define BLOCKS(again, do) \
+	PCALIGN $64; \
 again: \
 	BLOCK;        \
 	do;           \
