@@ -1,6 +1,7 @@
 package pgmnet
 
 import (
+	"fmt"
 	"net/netip"
 	"os/exec"
 	"runtime"
@@ -8,6 +9,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/gopgm/gopgm/internal/lab"
 )
 
 // enterNamespace puts the test's thread in a network namespace of its own with
@@ -17,7 +20,7 @@ func enterNamespace(t *testing.T) {
 	t.Helper()
 	runtime.LockOSThread() // for good: the thread ends with the test
 	if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
-		t.Skipf("no network namespace: %v", err)
+		lab.Skip(t, fmt.Errorf("no network namespace: %w", err))
 	}
 	for _, line := range []string{
 		"link set lo up",
@@ -28,7 +31,7 @@ func enterNamespace(t *testing.T) {
 		"addr add 2001:db8::1/64 dev v0 nodad",
 	} {
 		if out, err := exec.Command("ip", strings.Fields(line)...).CombinedOutput(); err != nil {
-			t.Skipf("ip %s: %v: %s", line, err, out)
+			lab.Skip(t, fmt.Errorf("ip %s: %w: %s", line, err, out))
 		}
 	}
 }

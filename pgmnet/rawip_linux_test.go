@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"net/netip"
 	"os"
@@ -17,6 +18,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/gopgm/gopgm/internal/lab"
 	"github.com/gopgm/gopgm/pgm"
 	"github.com/gopgm/gopgm/wire"
 )
@@ -460,7 +462,7 @@ func TestRawBackpressure(t *testing.T) {
 	for _, n := range rawNetworks(t) {
 		if out, err := exec.Command("tc", "qdisc", "replace", "dev", "v0", "root", "tbf",
 			"rate", "20mbit", "burst", "20kb", "latency", "1s").CombinedOutput(); err != nil {
-			t.Skipf("tc: %v: %s", err, out)
+			lab.Skip(t, fmt.Errorf("tc: %w: %s", err, out))
 		}
 		for _, mode := range rawModes {
 			cfg := rawConfig(n, mode)
@@ -622,7 +624,7 @@ func addAddresses(t *testing.T) {
 			args = append(args, "nodad")
 		}
 		if out, err := exec.Command("ip", args...).CombinedOutput(); err != nil {
-			t.Skipf("ip: %v: %s", err, out)
+			lab.Skip(t, fmt.Errorf("ip: %w: %s", err, out))
 		}
 	}
 }

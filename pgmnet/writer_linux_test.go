@@ -14,6 +14,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/gopgm/gopgm/internal/lab"
 )
 
 // TestWriterFallback has system calls fail and checks which one is used next,
@@ -155,12 +157,12 @@ func dropNetAdmin(t *testing.T) {
 	head := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
 	var caps [2]unix.CapUserData
 	if err := unix.Capget(&head, &caps[0]); err != nil {
-		t.Skipf("capget: %v", err)
+		lab.Skip(t, fmt.Errorf("capget: %w", err))
 	}
 	less := caps
 	less[0].Effective &^= 1 << unix.CAP_NET_ADMIN
 	if err := unix.Capset(&head, &less[0]); err != nil {
-		t.Skipf("capset: %v", err)
+		lab.Skip(t, fmt.Errorf("capset: %w", err))
 	}
 	t.Cleanup(func() {
 		if err := unix.Capset(&head, &caps[0]); err != nil {

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/gopgm/gopgm/internal/lab"
 )
 
 // TestTshark has tshark, an independent reading of the RFC, dissect the golden
@@ -15,7 +17,7 @@ import (
 func TestTshark(t *testing.T) {
 	tshark, err := exec.LookPath("tshark")
 	if err != nil {
-		t.Skipf("needs tshark: %v", err)
+		lab.Skip(t, err)
 	}
 	var checked []golden
 	var packets [][]byte
