@@ -163,7 +163,21 @@ func (w *Window) Commit(size int) seq.Num {
 	w.bytes += size
 	w.backlog += size
 	w.next++
+	w.warm(size)
 	return n
+}
+
+// ahead is how many packets before it is written the memory of one is fetched: soon
+// enough to be there then, and not so soon that it is gone.
+const ahead = 3
+
+// warm fetches the memory of a packet to come, if that is as large as the last. The ring
+// is longer than the processor's caches: without it, each packet would wait for memory as
+// long as it takes to write.
+func (w *Window) warm(size int) {
+	if from := w.head + (ahead-1)*size; prefetching && from+size <= len(w.buf) {
+		prefetch(w.buf[from : from+size])
+	}
 }
 
 // Run returns the longest run of packets that starts with number from, lies in

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"testing"
+	"time"
 
 	"github.com/gopgm/gopgm/mono"
 	"github.com/gopgm/gopgm/seq"
@@ -185,4 +186,38 @@ func TestAllocs(t *testing.T) {
 	}); n != 0 {
 		t.Errorf("%v allocs per packet, want 0", n)
 	}
+}
+
+// BenchmarkFill writes full packets to a window that no cache holds, with the memory of
+// those to come fetched and without, by turns. It reports the time for one, and the
+// ratio.
+func BenchmarkFill(b *testing.B) {
+	if !prefetching {
+		b.Skip("memory is not fetched ahead on this processor")
+	}
+	defer func() { prefetching = true }()
+	const size, turn = 1400, 64
+	w := New(1<<17, make([]byte, 256<<20), 0)
+	msg := make([]byte, size)
+	var took [2]time.Duration
+	for b.Loop() {
+		for i := range took {
+			prefetching = i == 0
+			start := time.Now()
+			for range turn {
+				for !w.Fits(1, size, size) {
+					w.Retire()
+				}
+				copy(w.Reserve(size), msg)
+				w.Commit(size)
+				w.MarkSent(1, 1)
+			}
+			took[i] += time.Since(start)
+		}
+	}
+	packets := float64(b.N * turn)
+	b.ReportMetric(float64(took[0])/packets, "ns/fetched")
+	b.ReportMetric(float64(took[1])/packets, "ns/not")
+	b.ReportMetric(float64(took[0])/float64(took[1]), "ratio")
+	b.ReportMetric(0, "ns/op")
 }
