@@ -3,6 +3,7 @@ package pgm
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -191,4 +192,61 @@ func BenchmarkSend(b *testing.B) {
 			}
 		})
 	}
+}
+
+// BenchmarkLend receives the packets of a source with parity in runs, lent and not, by
+// turns. It reports the time for a message, and the ratio.
+func BenchmarkLend(b *testing.B) {
+	fec := FEC{K: 16, N: 20, Proactive: 4}
+	run, msg := make([]byte, 0, 1<<17), make([]byte, fec.MaxData(1472))
+	var took [2]time.Duration
+	var messages uint64
+	var ev Event
+	receive := func(p *pair, lend bool) (took time.Duration) {
+		for range 36 {
+			if _, _, err := p.src.Send(p.now, msg); err != nil {
+				b.Fatal(err)
+			}
+		}
+		handle := p.rcv.HandlePacket
+		if lend {
+			handle = p.rcv.Lend
+		}
+		for {
+			p.now += 20_000
+			tx, ok := p.src.NextTransmit(p.now)
+			if !ok {
+				return took
+			}
+			run = run[:0]
+			for _, d := range tx.Data {
+				run = append(run, d...)
+			}
+			size := tx.Segment
+			p.src.Sent(p.now, tx.Packets)
+			start := time.Now()
+			for pkt := range slices.Chunk(run, size) {
+				handle(p.now, sourceAddr, groupAddr, pkt)
+				for p.rcv.NextEvent(&ev) {
+				}
+			}
+			p.rcv.Keep()
+			took += time.Since(start)
+		}
+	}
+	var pairs [2]*pair
+	for i := range pairs {
+		pairs[i] = newPair(b, SourceConfig{FEC: fec, Rate: 1e12, Burst: 1 << 20, WindowPackets: 4096, WindowBytes: 8 << 20}, ReceiverConfig{})
+		receive(pairs[i], i == 0)
+	}
+	for b.Loop() {
+		for i, p := range pairs {
+			took[i] += receive(p, i == 0)
+		}
+		messages += 36
+	}
+	b.ReportMetric(float64(took[0])/float64(messages), "ns/lent")
+	b.ReportMetric(float64(took[1])/float64(messages), "ns/not")
+	b.ReportMetric(float64(took[0])/float64(took[1]), "ratio")
+	b.ReportMetric(0, "ns/op")
 }

@@ -95,11 +95,15 @@ func (s *session) accept(n seq.Num, p *rxwindow.Packet, t wire.Type) error {
 	// It can be delivered from where it is, and next: nothing waits to be taken
 	// out, or packets that are not taken out would be kept without bound.
 	direct := off == 0 || unordered && !p.Fragment && !s.queued
-	if direct && s.groups.wants(n) {
-		direct = false // parity may need it later
-		if s.win.Room(len(p.Data)) <= s.naks.Len() {
-			direct = true
+	borrow := false
+	if direct && s.groups.wants(n) { // parity may need it later
+		switch {
+		case r.lent:
+			borrow = true
+		case s.win.Room(len(p.Data)) <= s.naks.Len():
 			s.spoil(n)
+		default:
+			direct = false
 		}
 	}
 	switch state := s.win.State(n); state {
@@ -129,6 +133,9 @@ func (s *session) accept(n seq.Num, p *rxwindow.Packet, t wire.Type) error {
 		if !direct {
 			s.win.Store(n, p, false)
 		}
+	}
+	if borrow {
+		s.borrow(n, p)
 	}
 	switch {
 	case direct:

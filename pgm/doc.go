@@ -22,7 +22,7 @@
 //
 // Data that arrives in order is not copied: an event's Data may be a slice of
 // the packet given to HandlePacket. Leave that packet's memory alone until
-// NextEvent has reported false, or call Keep before it is used again.
+// NextEvent has reported false, or call Keep before it is used again; see also Lend.
 //
 // # Forward error correction
 //

@@ -10,8 +10,9 @@ import (
 // parity (RFC 3208 §11.5). A nil groups is that of one that does not.
 //
 // To rebuild a packet takes all others of its group. So a packet that was delivered
-// is kept as long as its group is not complete: in the buffer that it had in the
-// receive window, which is why it is stored there even if it is next in order.
+// is kept as long as its group is not complete: where it lies if it was lent, and else in
+// the buffer that it had in the receive window, which is why it is stored there even if
+// it is next in order.
 type groups struct {
 	pool *rxwindow.Pool
 	code *fec.Code
@@ -34,6 +35,8 @@ type groups struct {
 
 	lead seq.Num // of the last SPM
 
+	borrowing []seq.Num // first numbers of the groups that have packets that were lent
+
 	// Of rebuild.
 	missing, index []int
 	sums           [][]byte
@@ -46,10 +49,17 @@ type group struct {
 	size    int // of the group: k unless it is known to be less
 	spoiled bool
 
-	kept []rxwindow.Packet // data packets that were delivered; without Data those that were not kept
+	kept      []keptPacket // data packets that were delivered; without Data those that were not kept
+	borrowing bool         // some may have been lent
 
 	parity []parityPacket
 	parityShape
+}
+
+// keptPacket is a data packet that was delivered: in a buffer of the pool, or lent.
+type keptPacket struct {
+	rxwindow.Packet
+	lent bool
 }
 
 // parityPacket is a parity packet not used yet: the data, as much as the longest
@@ -168,7 +178,9 @@ func (g *groups) passed(next seq.Num) {
 // release gives the buffers of a group back.
 func (g *groups) release(x *group) {
 	for i := range x.kept {
-		g.pool.Put(x.kept[i].Data)
+		if !x.kept[i].lent {
+			g.pool.Put(x.kept[i].Data)
+		}
 	}
 	for i := range x.parity {
 		g.pool.Put(x.parity[i].sum)
@@ -186,12 +198,62 @@ func (g *groups) close() {
 	}
 }
 
-// keep keeps packet number i of group x, whose buffer becomes the group's.
-func (x *group) keep(i int, p *rxwindow.Packet) {
+// keep keeps packet number i of group x: its buffer becomes the group's, unless it is
+// lent.
+func (x *group) keep(i int, p *rxwindow.Packet, lent bool) {
 	for len(x.kept) <= i {
-		x.kept = append(x.kept, rxwindow.Packet{})
+		x.kept = append(x.kept, keptPacket{})
 	}
-	x.kept[i] = *p
+	x.kept[i] = keptPacket{*p, lent}
+}
+
+// borrow keeps packet n, which was lent, for its group.
+func (s *session) borrow(n seq.Num, p *rxwindow.Packet) {
+	g := s.groups
+	x := g.of(n)
+	if x == nil || x.spoiled {
+		return
+	}
+	x.keep(g.place(n), p, true)
+	if x.borrowing {
+		return
+	}
+	x.borrowing = true
+	if len(g.borrowing) == 0 {
+		s.r.borrowers = append(s.r.borrowers, s)
+	}
+	g.borrowing = append(g.borrowing, g.start(n))
+}
+
+// keepGroups copies the packets that were lent, of groups that are not complete yet.
+func (s *session) keepGroups() {
+	g := s.groups
+	for _, first := range g.borrowing {
+		if x := g.at(first); x != nil {
+			x.borrowing = false
+			s.keepGroup(first, x)
+		}
+	}
+	g.borrowing = g.borrowing[:0]
+}
+
+func (s *session) keepGroup(first seq.Num, x *group) {
+	for i := range x.kept {
+		p := &x.kept[i]
+		if !p.lent {
+			continue
+		}
+		var b []byte
+		if s.win.Room(len(p.Data)) > s.naks.Len() {
+			b = s.groups.pool.Get(len(p.Data), false)
+		}
+		if b == nil {
+			s.spoil(first)
+			return
+		}
+		copy(b, p.Data)
+		p.Data, p.lent = b, false
+	}
 }
 
 // spoil gives up the parity of the group that packet n is in: that could not be
@@ -216,6 +278,6 @@ func (s *session) retain(n seq.Num) bool {
 	if p == nil {
 		return false
 	}
-	s.groups.of(n).keep(s.groups.place(n), p)
+	s.groups.of(n).keep(s.groups.place(n), p, false)
 	return true
 }

@@ -29,6 +29,8 @@ type pair struct {
 	rcv *Receiver
 
 	lose   func(pkt []byte) bool // packets of the source that do not arrive
+	lend   int                   // how many packets are lent to the receiver until it has to keep them
+	lent   [][]byte
 	events []Event
 	log    []string // what crossed the link
 }
@@ -76,8 +78,7 @@ func (p *pair) flush() {
 				if p.lose(pkt) {
 					continue
 				}
-				p.rcv.HandlePacket(p.now, sourceAddr, groupAddr, pkt)
-				p.drain()
+				p.arrive(pkt)
 			}
 			if len(run) != 0 {
 				p.t.Fatalf("run of %d packets of %d bytes has %d bytes too many", tx.Packets, seg, len(run))
@@ -95,6 +96,25 @@ func (p *pair) flush() {
 				p.src.HandlePacket(p.now, receiverAddr, pkt)
 			}
 		}
+	}
+}
+
+// arrive has the receiver handle a packet, the memory of which is then used again.
+func (p *pair) arrive(pkt []byte) {
+	if p.lend == 0 {
+		p.rcv.HandlePacket(p.now, sourceAddr, groupAddr, pkt)
+		p.drain()
+		clear(pkt)
+		return
+	}
+	p.rcv.Lend(p.now, sourceAddr, groupAddr, pkt)
+	p.drain()
+	if p.lent = append(p.lent, pkt); len(p.lent) == p.lend {
+		p.rcv.Keep()
+		for _, pkt := range p.lent {
+			clear(pkt)
+		}
+		p.lent = p.lent[:0]
 	}
 }
 

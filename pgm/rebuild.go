@@ -310,7 +310,7 @@ func (s *session) rebuild(first seq.Num, x *group) {
 // packetOf returns data packet i of a group, or nil if it is not there.
 func (s *session) packetOf(first seq.Num, x *group, i int) *rxwindow.Packet {
 	if i < len(x.kept) && x.kept[i].Data != nil {
-		return &x.kept[i]
+		return &x.kept[i].Packet
 	}
 	return s.win.Packet(first.Add(i))
 }

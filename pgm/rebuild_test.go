@@ -211,6 +211,7 @@ func TestRebuildModel(t *testing.T) {
 			rc := ReceiverConfig{Delivery: Delivery(rng.IntN(2))}
 			p := newPair(t, sc, rc)
 			p.lose = func(pkt []byte) bool { return rng.IntN(5) == 0 }
+			p.lend = int(seed%4) * 10
 			most, least := rng.IntN(sc.MaxTPDU), 0
 			if rng.IntN(3) == 0 {
 				least = most
@@ -279,8 +280,15 @@ func checkDelivered(t *testing.T, events []Event, want [][]byte, ordered bool) {
 	}
 }
 
-// TestRebuildAllocs asserts that to receive and rebuild costs no memory once warm.
+// TestRebuildAllocs asserts that to receive and rebuild costs no memory once warm, with
+// packets that are lent, too.
 func TestRebuildAllocs(t *testing.T) {
+	for _, lend := range []bool{false, true} {
+		t.Run(fmt.Sprintf("lend=%v", lend), func(t *testing.T) { rebuildAllocs(t, lend) })
+	}
+}
+
+func rebuildAllocs(t *testing.T, lend bool) {
 	p := newPair(t, SourceConfig{FEC: FEC{K: 4, Proactive: 2}, Rate: 1e9, Burst: 1 << 17, RepairHold: -1}, ReceiverConfig{})
 	var packets [][]byte
 	p.lose = func(pkt []byte) bool {
@@ -293,6 +301,10 @@ func TestRebuildAllocs(t *testing.T) {
 		p.send(strings.Repeat("x", 1000))
 	}
 	p.lose = func([]byte) bool { return false }
+	handle := p.rcv.HandlePacket
+	if lend {
+		handle = p.rcv.Lend
+	}
 	var ev Event
 	at := 0
 	group := func() {
@@ -304,10 +316,11 @@ func TestRebuildAllocs(t *testing.T) {
 					continue
 				}
 			}
-			p.rcv.HandlePacket(p.now, sourceAddr, groupAddr, packets[at])
+			handle(p.now, sourceAddr, groupAddr, packets[at])
 			for p.rcv.NextEvent(&ev) {
 			}
 		}
+		p.rcv.Keep()
 	}
 	for range 100 {
 		group()

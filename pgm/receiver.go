@@ -26,6 +26,9 @@ type Receiver struct {
 	last     *session   // the one heard last
 	due      mono.Time  // no timer is due sooner
 
+	lent      bool       // the packet in HandlePacket is there until Keep
+	borrowers []*session // with groups that have such packets
+
 	data     wire.Data // the packet in handleData
 	arrived  int64     // of SetArrival
 	hardware bool
@@ -83,7 +86,7 @@ func (r *Receiver) HandlePacket(now mono.Time, from, group netip.Addr, pkt []byt
 	if h.DataDestPort() != r.cfg.Port {
 		return r.stats.Drops.drop(DropPort)
 	}
-	r.Keep() // what events need of an earlier packet may be gone after this call
+	r.keepEvents() // what they need of an earlier packet may be gone after this call
 	switch h.Type {
 	case wire.TypeODATA, wire.TypeRDATA:
 		return r.handleData(from, group, pkt)
@@ -105,9 +108,28 @@ func (r *Receiver) HandlePacket(now mono.Time, from, group netip.Addr, pkt []byt
 // other use of them.
 func (r *Receiver) SetArrival(at int64, hardware bool) { r.arrived, r.hardware = at, hardware }
 
-// Keep copies what HandlePacket borrowed, so that its memory can be used again
-// though there are events to come.
+// Lend is HandlePacket for a caller who leaves pkt as it is until Keep is called, also
+// after NextEvent has reported false. What a transmission group may need is then copied
+// by Keep, if that still lacks packets, and not at once.
+func (r *Receiver) Lend(now mono.Time, from, group netip.Addr, pkt []byte) error {
+	r.lent = true
+	err := r.HandlePacket(now, from, group, pkt)
+	r.lent = false
+	return err
+}
+
+// Keep copies what is still needed of what HandlePacket borrowed and Lend lent, so that
+// its memory can be used again though there are events to come.
 func (r *Receiver) Keep() {
+	r.keepEvents()
+	for _, s := range r.borrowers {
+		s.keepGroups()
+	}
+	r.borrowers = r.borrowers[:0]
+}
+
+// keepEvents copies what was borrowed for events to come.
+func (r *Receiver) keepEvents() {
 	for s := r.ready; s != nil; s = s.nextReady {
 		s.keep()
 	}

@@ -98,7 +98,6 @@ func (r *Receiver) TakeIn() error {
 	for range maxReads {
 		for r.handle() {
 		}
-		r.engine.Keep()
 		if _, err := r.settle(); err != nil {
 			return err
 		}
@@ -108,7 +107,6 @@ func (r *Receiver) TakeIn() error {
 	}
 	for r.handle() {
 	}
-	r.engine.Keep()
 	_, err := r.settle()
 	return err
 }

@@ -201,7 +201,7 @@ func (r *Receiver) handle() bool {
 				if r.stamped {
 					r.engine.SetArrival(d.arrived, d.hardware)
 				}
-				r.engine.HandlePacket(r.now, d.from, d.group, pkt)
+				r.engine.Lend(r.now, d.from, d.group, pkt)
 			}
 			return true
 		}
@@ -229,7 +229,6 @@ func (r *Receiver) intake() {
 	r.delivered = 0
 	for r.handle() {
 	}
-	r.engine.Keep()
 	if _, err := r.settle(); err != nil {
 		return
 	}
@@ -238,7 +237,6 @@ func (r *Receiver) intake() {
 	}
 	for r.handle() {
 	}
-	r.engine.Keep()
 }
 
 // settle does what is to be done when a batch was handled. It reports whether
@@ -260,6 +258,7 @@ func (r *Receiver) read(looks int) (err error) {
 	// holds by now may be what they wait for.
 	r.now = r.clock.now()
 	r.batch = nil
+	r.engine.Keep() // what it needs of the last one: the next takes its place
 	for range looks {
 		if r.batch, err = r.net.read(); len(r.batch) > 0 || err != nil {
 			break

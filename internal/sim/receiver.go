@@ -2,6 +2,7 @@ package sim
 
 import (
 	"net/netip"
+	"slices"
 
 	"github.com/gopgm/gopgm/mono"
 	"github.com/gopgm/gopgm/pgm"
@@ -15,9 +16,14 @@ type receiver struct {
 	pgm    *pgm.Receiver
 	audits []audit     // by source
 	sub    *subscriber // or nil
+	lent   [][]byte    // packets that the machine may look at until it is told to Keep
 }
 
+// batch is how many packets are lent until they are taken back.
+const batch = 7
+
 func (r *receiver) start(now mono.Time) {
+	r.lent = r.lent[:0]
 	var err error
 	if r.pgm, err = pgm.NewReceiver(r.cfg); err != nil {
 		r.sim.fail(r.host, nil, "NewReceiver: %v", err)
@@ -37,8 +43,15 @@ func (r *receiver) handle(now mono.Time, p *packet) {
 	if !p.to.IsValid() || p.copy {
 		group = p.group
 	}
-	scratch := r.sim.borrow(p)
-	err := r.pgm.HandlePacket(now, p.from.addr, group, scratch)
+	var err error
+	var scratch []byte
+	if r.index%2 == 0 {
+		scratch = r.sim.borrow(p)
+		err = r.pgm.HandlePacket(now, p.from.addr, group, scratch)
+	} else {
+		r.lent = append(r.lent, slices.Clone(p.data))
+		err = r.pgm.Lend(now, p.from.addr, group, r.lent[len(r.lent)-1])
+	}
 	r.sim.handled(r.host, p, err)
 	if src, ok := p.from.machine.(*source); ok && !p.bad {
 		a := &r.audits[src.index]
@@ -50,6 +63,18 @@ func (r *receiver) handle(now mono.Time, p *packet) {
 		}
 	}
 	r.pump(now, scratch)
+	if len(r.lent) == batch {
+		r.takeBack()
+	}
+}
+
+// takeBack overwrites what was lent.
+func (r *receiver) takeBack() {
+	r.pgm.Keep()
+	for _, b := range r.lent {
+		scribble(b)
+	}
+	r.lent = r.lent[:0]
 }
 
 func (r *receiver) timeout(now mono.Time) {
