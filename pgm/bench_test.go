@@ -3,7 +3,7 @@ package pgm
 import (
 	"bytes"
 	"fmt"
-	"slices"
+	"net/netip"
 	"testing"
 	"time"
 
@@ -21,38 +21,55 @@ type hotPath struct {
 	ev  Event
 }
 
-func newHotPath(tb testing.TB, size int, cfg ReceiverConfig) *hotPath {
-	p := newPair(tb, SourceConfig{Rate: 1e12, Burst: 1 << 20, WindowPackets: 4096, WindowBytes: 4 << 20, MaxBacklog: 1 << 20}, cfg)
+func newHotPath(tb testing.TB, size int, fec FEC, cfg ReceiverConfig) *hotPath {
+	p := newPair(tb, SourceConfig{FEC: fec, Rate: 1e12, Burst: 1 << 20, WindowPackets: 4096, WindowBytes: 4 << 20, MaxBacklog: 1 << 20}, cfg)
 	p.send("first")
 	return &hotPath{src: p.src, rcv: p.rcv, now: p.now, msg: bytes.Repeat([]byte{7}, size)}
 }
 
 // send sends n messages and moves the runs to the receiver, as a GRO read would.
 func (h *hotPath) send(tb testing.TB, n int) (delivered int) {
+	h.fill(tb, n)
+	for size, ok := h.next(); ok; size, ok = h.next() {
+		delivered += h.receive(h.rcv.HandlePacket, size)
+	}
+	return delivered
+}
+
+// fill sends n messages, which wait in the window.
+func (h *hotPath) fill(tb testing.TB, n int) {
 	for range n {
 		if _, _, err := h.src.Send(h.now, h.msg); err != nil {
 			tb.Fatal(err)
 		}
 	}
-	for {
-		h.now += 1000
-		tx, ok := h.src.NextTransmit(h.now)
-		if !ok {
-			break
-		}
-		h.run = h.run[:0]
-		for _, d := range tx.Data {
-			h.run = append(h.run, d...)
-		}
-		seg := tx.Segment
-		h.src.Sent(h.now, tx.Packets)
-		for run := h.run; len(run) > 0; {
-			pkt := run[:min(seg, len(run))]
-			run = run[len(pkt):]
-			h.rcv.HandlePacket(h.now, sourceAddr, groupAddr, pkt)
-			for h.rcv.NextEvent(&h.ev) {
-				delivered++
-			}
+}
+
+// next moves the next run to h.run, and returns the size of its packets; false means
+// there is none.
+func (h *hotPath) next() (size int, ok bool) {
+	h.now += 1000
+	tx, ok := h.src.NextTransmit(h.now)
+	if !ok {
+		return 0, false
+	}
+	h.run = h.run[:0]
+	for _, d := range tx.Data {
+		h.run = append(h.run, d...)
+	}
+	size = tx.Segment
+	h.src.Sent(h.now, tx.Packets)
+	return size, true
+}
+
+// receive has the receiver take h.run with HandlePacket or Lend.
+func (h *hotPath) receive(handle func(now mono.Time, from, group netip.Addr, pkt []byte) error, size int) (delivered int) {
+	for run := h.run; len(run) > 0; {
+		pkt := run[:min(size, len(run))]
+		run = run[len(pkt):]
+		handle(h.now, sourceAddr, groupAddr, pkt)
+		for h.rcv.NextEvent(&h.ev) {
+			delivered++
 		}
 	}
 	return delivered
@@ -63,7 +80,7 @@ func (h *hotPath) send(tb testing.TB, n int) (delivered int) {
 func TestAllocs(t *testing.T) {
 	for _, mode := range deliveryModes {
 		for _, size := range []int{0, 100, 1400, 20000} {
-			h := newHotPath(t, size, mode.cfg)
+			h := newHotPath(t, size, FEC{}, mode.cfg)
 			h.send(t, 16)
 			if n := testing.AllocsPerRun(200, func() {
 				if got := h.send(t, 16); got != 16 {
@@ -148,7 +165,7 @@ func BenchmarkMessage(b *testing.B) {
 		size int
 	}{{"100B", 100}, {"1400B", 1400}, {"20kB", 20000}} {
 		b.Run(bb.name, func(b *testing.B) {
-			h := newHotPath(b, bb.size, ReceiverConfig{})
+			h := newHotPath(b, bb.size, FEC{}, ReceiverConfig{})
 			b.SetBytes(int64(bb.size))
 			b.ReportAllocs()
 			for b.Loop() {
@@ -160,7 +177,7 @@ func BenchmarkMessage(b *testing.B) {
 
 // BenchmarkUnordered is BenchmarkMessage with unordered delivery.
 func BenchmarkUnordered(b *testing.B) {
-	h := newHotPath(b, 100, ReceiverConfig{Delivery: Unordered, MaxGap: time.Second})
+	h := newHotPath(b, 100, FEC{}, ReceiverConfig{Delivery: Unordered, MaxGap: time.Second})
 	b.SetBytes(100)
 	b.ReportAllocs()
 	for b.Loop() {
@@ -197,56 +214,36 @@ func BenchmarkSend(b *testing.B) {
 // BenchmarkLend receives the packets of a source with parity in runs, lent and not, by
 // turns. It reports the time for a message, and the ratio.
 func BenchmarkLend(b *testing.B) {
+	const messages = 36 // of a run
 	fec := FEC{K: 16, N: 20, Proactive: 4}
-	run, msg := make([]byte, 0, 1<<17), make([]byte, fec.MaxData(1472))
+	var paths [2]*hotPath
+	for i := range paths {
+		paths[i] = newHotPath(b, fec.MaxData(1472), fec, ReceiverConfig{})
+	}
 	var took [2]time.Duration
-	var messages uint64
-	var ev Event
-	receive := func(p *pair, lend bool) (took time.Duration) {
-		for range 36 {
-			if _, _, err := p.src.Send(p.now, msg); err != nil {
-				b.Fatal(err)
+	turn := func() {
+		for i, h := range paths {
+			handle := h.rcv.HandlePacket
+			if i == 0 {
+				handle = h.rcv.Lend
 			}
-		}
-		handle := p.rcv.HandlePacket
-		if lend {
-			handle = p.rcv.Lend
-		}
-		for {
-			p.now += 20_000
-			tx, ok := p.src.NextTransmit(p.now)
-			if !ok {
-				return took
+			h.fill(b, messages)
+			for size, ok := h.next(); ok; size, ok = h.next() {
+				start := time.Now()
+				h.receive(handle, size)
+				h.rcv.Keep()
+				took[i] += time.Since(start)
 			}
-			run = run[:0]
-			for _, d := range tx.Data {
-				run = append(run, d...)
-			}
-			size := tx.Segment
-			p.src.Sent(p.now, tx.Packets)
-			start := time.Now()
-			for pkt := range slices.Chunk(run, size) {
-				handle(p.now, sourceAddr, groupAddr, pkt)
-				for p.rcv.NextEvent(&ev) {
-				}
-			}
-			p.rcv.Keep()
-			took += time.Since(start)
 		}
 	}
-	var pairs [2]*pair
-	for i := range pairs {
-		pairs[i] = newPair(b, SourceConfig{FEC: fec, Rate: 1e12, Burst: 1 << 20, WindowPackets: 4096, WindowBytes: 8 << 20}, ReceiverConfig{})
-		receive(pairs[i], i == 0)
-	}
+	turn()
+	took = [2]time.Duration{}
 	for b.Loop() {
-		for i, p := range pairs {
-			took[i] += receive(p, i == 0)
-		}
-		messages += 36
+		turn()
 	}
-	b.ReportMetric(float64(took[0])/float64(messages), "ns/lent")
-	b.ReportMetric(float64(took[1])/float64(messages), "ns/not")
+	all := float64(b.N * messages)
+	b.ReportMetric(float64(took[0])/all, "ns/lent")
+	b.ReportMetric(float64(took[1])/all, "ns/not")
 	b.ReportMetric(float64(took[0])/float64(took[1]), "ratio")
 	b.ReportMetric(0, "ns/op")
 }

@@ -100,7 +100,7 @@ func (s *session) accept(n seq.Num, p *rxwindow.Packet, t wire.Type) error {
 		switch {
 		case r.lent:
 			borrow = true
-		case s.win.Room(len(p.Data)) <= s.naks.Len():
+		case !s.roomFor(p):
 			s.spoil(n)
 		default:
 			direct = false
@@ -124,7 +124,7 @@ func (s *session) accept(n seq.Num, p *rxwindow.Packet, t wire.Type) error {
 			s.spoil(n)
 			break
 		}
-		if s.win.Lead() != n || !direct && s.win.Room(len(p.Data)) <= s.naks.Len() {
+		if s.win.Lead() != n || !direct && !s.roomFor(p) {
 			s.extend(n + 1)
 			return r.stats.Drops.drop(DropBuffer)
 		}
@@ -148,6 +148,9 @@ func (s *session) accept(n seq.Num, p *rxwindow.Packet, t wire.Type) error {
 	}
 	return nil // when it waits in order, what may be delivered has not changed
 }
+
+// roomFor reports whether p can be buffered without taking the room of what is missing.
+func (s *session) roomFor(p *rxwindow.Packet) bool { return s.win.Room(len(p.Data)) > s.naks.Len() }
 
 // arrived ends the search for number n.
 func (s *session) arrived(n seq.Num, t wire.Type) {

@@ -35,7 +35,7 @@ type groups struct {
 
 	lead seq.Num // of the last SPM
 
-	borrowing []seq.Num // first numbers of the groups that have packets that were lent
+	borrowing []seq.Num // first numbers of the groups that have packets that were lent, perhaps more than once
 
 	// Of rebuild.
 	missing, index []int
@@ -49,8 +49,7 @@ type group struct {
 	size    int // of the group: k unless it is known to be less
 	spoiled bool
 
-	kept      []keptPacket // data packets that were delivered; without Data those that were not kept
-	borrowing bool         // some may have been lent
+	kept []keptPacket // data packets that were delivered; without Data those that were not kept
 
 	parity []parityPacket
 	parityShape
@@ -215,14 +214,13 @@ func (s *session) borrow(n seq.Num, p *rxwindow.Packet) {
 		return
 	}
 	x.keep(g.place(n), p, true)
-	if x.borrowing {
-		return
-	}
-	x.borrowing = true
-	if len(g.borrowing) == 0 {
+	first, k := g.start(n), len(g.borrowing)
+	if k == 0 {
 		s.r.borrowers = append(s.r.borrowers, s)
 	}
-	g.borrowing = append(g.borrowing, g.start(n))
+	if k == 0 || g.borrowing[k-1] != first {
+		g.borrowing = append(g.borrowing, first)
+	}
 }
 
 // keepGroups copies the packets that were lent, of groups that are not complete yet.
@@ -230,7 +228,6 @@ func (s *session) keepGroups() {
 	g := s.groups
 	for _, first := range g.borrowing {
 		if x := g.at(first); x != nil {
-			x.borrowing = false
 			s.keepGroup(first, x)
 		}
 	}
@@ -243,14 +240,11 @@ func (s *session) keepGroup(first seq.Num, x *group) {
 		if !p.lent {
 			continue
 		}
-		var b []byte
-		if s.win.Room(len(p.Data)) > s.naks.Len() {
-			b = s.groups.pool.Get(len(p.Data), false)
-		}
-		if b == nil {
+		if !s.roomFor(&p.Packet) {
 			s.spoil(first)
 			return
 		}
+		b := s.groups.pool.Get(len(p.Data), false)
 		copy(b, p.Data)
 		p.Data, p.lent = b, false
 	}

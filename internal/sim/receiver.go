@@ -49,8 +49,9 @@ func (r *receiver) handle(now mono.Time, p *packet) {
 		scratch = r.sim.borrow(p)
 		err = r.pgm.HandlePacket(now, p.from.addr, group, scratch)
 	} else {
-		r.lent = append(r.lent, slices.Clone(p.data))
-		err = r.pgm.Lend(now, p.from.addr, group, r.lent[len(r.lent)-1])
+		pkt := slices.Clone(p.data)
+		err = r.pgm.Lend(now, p.from.addr, group, pkt)
+		r.lent = append(r.lent, pkt)
 	}
 	r.sim.handled(r.host, p, err)
 	if src, ok := p.from.machine.(*source); ok && !p.bad {
